@@ -1,0 +1,1 @@
+//! Benchmarks of the audio relay's hot path and a load runner.

@@ -1,0 +1,1 @@
+//! Twilio and OpenAI on loopback, with real audio.

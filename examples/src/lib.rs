@@ -1,0 +1,1 @@
+//! Reference servers for realtime voice models on the telephone.

@@ -1,0 +1,2 @@
+//! What Twilio says over HTTP.
+pub mod sid;
