@@ -2,29 +2,38 @@
 //!
 //! A SID that has been parsed is known to be well formed, so it can be put into a URL, a log field or a
 //! database column without further checks.
+//!
+//! ```
+//! use twilio_twiml::sid::CallSid;
+//!
+//! let call: CallSid = "CAfedcba9876543210fedcba9876543210".parse()?;
+//! assert_eq!(call.as_str(), "CAfedcba9876543210fedcba9876543210");
+//! assert!("MZfedcba9876543210fedcba9876543210".parse::<CallSid>().is_err());
+//! # Ok::<(), twilio_twiml::sid::ParseSidError>(())
+//! ```
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 /// A text that is not the SID it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a {kind} is {prefix:?} and 32 hexadecimal digits")]
+#[error("a {kind} is {prefixes} and 32 hexadecimal digits")]
 pub struct ParseSidError {
     kind: &'static str,
-    prefix: &'static str,
+    prefixes: &'static str,
 }
 
 macro_rules! sids {
-    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $($prefix:literal)|+;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Box<str>);
 
         impl $name {
-            /// The two letters every one of these begins with.
-            pub const PREFIX: &'static str = $prefix;
+            /// The two letters that one of these can begin with.
+            pub const PREFIXES: &'static [&'static str] = &[$($prefix),+];
 
             /// The SID as Twilio writes it.
             #[must_use]
@@ -37,10 +46,10 @@ macro_rules! sids {
             type Err = ParseSidError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                if well_formed(text, $prefix) {
+                if Self::PREFIXES.iter().any(|prefix| well_formed(text, prefix)) {
                     Ok(Self(text.into()))
                 } else {
-                    Err(ParseSidError { kind: stringify!($name), prefix: $prefix })
+                    Err(ParseSidError { kind: stringify!($name), prefixes: concat!($($prefix, "… "),+) })
                 }
             }
         }
@@ -62,6 +71,16 @@ macro_rules! sids {
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl crate::value::Value for $name {
+            fn text(&self) -> Cow<'_, str> {
+                Cow::Borrowed(&self.0)
+            }
+
+            fn read(text: &str) -> Result<Self, &'static str> {
+                text.parse().map_err(|_| concat!($("a SID that begins with ", $prefix, " "),+))
             }
         }
 
@@ -90,6 +109,37 @@ sids! {
     ConferenceSid = "CF";
     /// A recording (`RE…`).
     RecordingSid = "RE";
+    /// An API key (`SK…`), the user name of REST requests that do not use the account's own token.
+    ApiKeySid = "SK";
+    /// A phone number that the account owns (`PN…`).
+    PhoneNumberSid = "PN";
+    /// A TwiML application (`AP…`).
+    ApplicationSid = "AP";
+    /// A messaging service (`MG…`).
+    MessagingServiceSid = "MG";
+    /// A real-time transcription (`GT…`).
+    TranscriptionSid = "GT";
+    /// A call queue (`QU…`).
+    QueueSid = "QU";
+    /// A bring-your-own-carrier trunk (`BY…`).
+    ByocTrunkSid = "BY";
+    /// An entry of the debugger's log (`NO…`).
+    NotificationSid = "NO";
+    /// A SIP trunk (`TK…`).
+    TrunkSid = "TK";
+    /// A content template (`HX…`).
+    ContentSid = "HX";
+    /// A street address (`AD…`).
+    AddressSid = "AD";
+    /// An identity document (`RI…`).
+    IdentitySid = "RI";
+    /// A regulatory bundle (`BU…`).
+    BundleSid = "BU";
+}
+
+sids! {
+    /// A message: `SM…` for text, `MM…` for one with media.
+    MessageSid = "SM" | "MM";
 }
 
 fn well_formed(text: &str, prefix: &str) -> bool {
@@ -104,7 +154,13 @@ mod tests {
     fn a_sid_is_its_prefix_and_32_hexadecimal_digits() {
         let text = "CAfedcba9876543210fedcba9876543210";
         assert_eq!(text.parse::<CallSid>().unwrap().as_str(), text);
-        for bad in ["", "CA", "MZfedcba9876543210fedcba9876543210", "CAfedcba9876543210fedcba987654321g", "CAfedcba9876543210fedcba98765432100"] {
+        for bad in [
+            "",
+            "CA",
+            "MZfedcba9876543210fedcba9876543210",
+            "CAfedcba9876543210fedcba987654321g",
+            "CAfedcba9876543210fedcba98765432100",
+        ] {
             assert!(bad.parse::<CallSid>().is_err(), "{bad} was taken");
         }
     }
