@@ -2,6 +2,7 @@
 
 mod command;
 mod config;
+mod error_class;
 mod event;
 mod id;
 
@@ -10,6 +11,7 @@ use std::{error::Error, time::Duration};
 use async_trait::async_trait;
 pub use command::{NewItem, RealtimeCommand, ResponseOptions, SessionUpdate};
 pub use config::{NoiseReduction, SessionConfig, ToolSpec, Transcription, TurnDetection, TurnOwner};
+pub use error_class::{ErrorClass, classify, retry_delay};
 pub use event::{
     ItemKind, PlaybackChange, ProviderError, RateLimit, RealtimeEvent, ResponseOutcome, ResponseStatus, ToolCall, Usage,
 };
