@@ -5,6 +5,7 @@ mod config;
 mod error_class;
 mod event;
 mod id;
+pub mod memory;
 
 use std::{error::Error, time::Duration};
 
