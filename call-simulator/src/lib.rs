@@ -1,1 +1,3 @@
 //! Twilio and OpenAI on loopback, with real audio.
+
+pub mod audio;

@@ -1,0 +1,287 @@
+//! A caller at work: one frame in, one frame out, no clock and no socket.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::{Buf, Bytes};
+use realtime_bridge::media::DtmfDigit;
+
+use super::{
+    frame::{FRAME, FRAME_BYTES, Frame, SILENT, frames_in},
+    script::{CallerScript, Phase, Step},
+};
+
+/// From the begin of one key to the begin of the next.
+const KEY_TIME: Duration = Duration::from_millis(200);
+
+/// A script being carried out.
+#[derive(Debug)]
+pub(super) struct Caller {
+    steps: VecDeque<Step>,
+    patience: u64,
+    turn_gap: u64,
+    tick: u64,
+    /// When the step at the front became the front.
+    step_began: u64,
+    speech: Bytes,
+    busy_until: u64,
+    hang_up_at: Option<u64>,
+    /// The agent was audible after the caller's last words.
+    answered: bool,
+    agent_silent: u64,
+}
+
+/// What the caller perceives in a tick.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard {
+    pub(super) phase: Phase,
+    /// Whether the frame that begins now has a sound in it.
+    pub(super) audible: bool,
+    /// How long the agent has been speaking, pauses between words included.
+    pub(super) speaking_for: Option<Duration>,
+}
+
+/// What the caller does in a tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Did {
+    pub(super) frame: Frame,
+    pub(super) acts: Vec<Act>,
+}
+
+/// Something a caller does besides making a sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Act {
+    Says(String),
+    Presses(DtmfDigit),
+    /// The network loses the caller's audio for this long.
+    LosesAudio(Duration),
+    DropsSocket,
+    HangsUp,
+    /// Hangs up because nothing came of this step.
+    GivesUp(&'static str),
+}
+
+impl Caller {
+    pub(super) fn new(script: CallerScript) -> Self {
+        Self {
+            steps: script.steps.into(),
+            patience: frames_in(script.patience),
+            turn_gap: frames_in(script.turn_gap),
+            tick: 0,
+            step_began: 0,
+            speech: Bytes::new(),
+            busy_until: 0,
+            hang_up_at: None,
+            answered: false,
+            agent_silent: 0,
+        }
+    }
+
+    /// Lives through the next 20 ms.
+    pub(super) fn tick(&mut self, heard: Heard) -> Did {
+        self.listen(heard);
+        let mut acts = Vec::new();
+        while self.speech.is_empty() && self.tick >= self.busy_until && self.hang_up_at.is_none_or(|at| self.tick < at) {
+            let Some(step) = self.steps.front() else { break };
+            if let Some(waiting_for) = self.waits(step, heard) {
+                if self.tick - self.step_began >= self.patience {
+                    self.steps.clear();
+                    acts.push(Act::GivesUp(waiting_for));
+                }
+                break;
+            }
+            let step = self.steps.pop_front().expect("looked at above");
+            self.step_began = self.tick;
+            acts.extend(self.begin(step));
+        }
+        let frame = self.speak();
+        if self.hang_up_at.is_some_and(|at| self.tick >= at) {
+            self.hang_up_at = None;
+            self.steps.clear();
+            acts.push(Act::HangsUp);
+        }
+        self.tick += 1;
+        Did { frame, acts }
+    }
+
+    fn listen(&mut self, heard: Heard) {
+        if heard.audible {
+            self.answered = true;
+            self.agent_silent = 0;
+        } else {
+            self.agent_silent += 1;
+        }
+    }
+
+    /// What the step still waits for.
+    fn waits(&self, step: &Step, heard: Heard) -> Option<&'static str> {
+        let (done, waiting_for) = match step {
+            Step::Phase(phase) => (heard.phase >= *phase, "the call to go on"),
+            Step::AgentSpeaks => (self.answered && heard.speaking_for.is_some(), "the agent to speak"),
+            Step::AgentSpokeFor(time) => {
+                (heard.speaking_for.is_some_and(|spoken| spoken >= *time), "the agent to speak for some time")
+            }
+            Step::AgentFinishes => {
+                (self.answered && self.agent_silent >= self.turn_gap, "the agent to speak and to finish")
+            }
+            Step::Say { .. } | Step::Press(_) => (heard.phase >= Phase::Answered, "the call to be answered"),
+            Step::DropSocket => (heard.phase == Phase::Streaming, "a media stream"),
+            Step::Pause(_) | Step::LoseAudio(_) | Step::HangUpIn(_) => (true, ""),
+        };
+        (!done).then_some(waiting_for)
+    }
+
+    fn begin(&mut self, step: Step) -> Option<Act> {
+        match step {
+            Step::Phase(_) | Step::AgentSpeaks | Step::AgentSpokeFor(_) => None,
+            Step::AgentFinishes => {
+                // The next wait is for the agent's next words.
+                self.answered = false;
+                None
+            }
+            Step::Pause(time) => {
+                self.busy_until = self.tick + frames_in(time);
+                None
+            }
+            Step::Say { text, audio } => {
+                self.speech = audio;
+                Some(Act::Says(text))
+            }
+            Step::Press(key) => {
+                self.busy_until = self.tick + frames_in(KEY_TIME);
+                Some(Act::Presses(key))
+            }
+            Step::LoseAudio(time) => Some(Act::LosesAudio(time)),
+            Step::HangUpIn(time) => {
+                self.hang_up_at = Some(self.tick + frames_in(time));
+                None
+            }
+            Step::DropSocket => Some(Act::DropsSocket),
+        }
+    }
+
+    fn speak(&mut self) -> Frame {
+        let mut frame = SILENT;
+        if !self.speech.is_empty() {
+            let take = self.speech.len().min(FRAME_BYTES);
+            self.speech.copy_to_slice(&mut frame[..take]);
+            self.answered = false;
+            // What comes next is another 20 ms away, and patience begins there.
+            self.step_began = self.tick + 1;
+            self.busy_until = self.tick + 1;
+        }
+        frame
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Plays a script against an agent who speaks in the frames marked `#`, and tells when the caller did what.
+    fn play(script: CallerScript, agent: &str) -> Vec<(u64, String)> {
+        let mut caller = Caller::new(script);
+        let mut did = Vec::new();
+        let mut talking = 0;
+        for (tick, sound) in (0_u64..).zip(agent.chars()) {
+            let audible = sound == '#';
+            talking = if audible { talking + 1 } else { 0 };
+            let phase = match sound {
+                'r' => Phase::Ringing,
+                'c' => Phase::Connecting,
+                _ => Phase::Streaming,
+            };
+            let heard = Heard { phase, audible, speaking_for: audible.then(|| ms(20) * talking) };
+            let done = caller.tick(heard);
+            if done.frame != SILENT {
+                did.push((tick, "sound".into()));
+            }
+            did.extend(done.acts.into_iter().map(|act| (tick, format!("{act:?}"))));
+        }
+        did
+    }
+
+    fn speech(frames: usize) -> Vec<u8> {
+        vec![0x10; frames * FRAME_BYTES]
+    }
+
+    #[track_caller]
+    fn check(script: CallerScript, agent: &str, expected: &[(u64, &str)]) {
+        let did = play(script, agent);
+        let did: Vec<_> = did.iter().map(|(tick, what)| (*tick, what.as_str())).collect();
+        assert_eq!(did, expected);
+    }
+
+    #[test]
+    fn speaks_when_the_agent_has_finished() {
+        check(
+            CallerScript::new().turn_gap(ms(60)).until_agent_finishes().say("hi", speech(2)).hang_up(),
+            "..##.##........",
+            &[(9, "sound"), (9, "Says(\"hi\")"), (10, "sound"), (11, "HangsUp")],
+        );
+    }
+
+    #[test]
+    fn waits_for_new_words_after_its_own() {
+        check(
+            CallerScript::new().turn_gap(ms(40)).until_agent_finishes().say("hi", speech(1)).until_agent_finishes().hang_up(),
+            "##.......##...",
+            &[(3, "sound"), (3, "Says(\"hi\")"), (12, "HangsUp")],
+        );
+    }
+
+    #[test]
+    fn interrupts_after_hearing_so_much() {
+        check(
+            CallerScript::new().until_agent_spoke_for(ms(80)).say("stop", speech(1)),
+            "..########",
+            &[(5, "sound"), (5, "Says(\"stop\")")],
+        );
+    }
+
+    #[test]
+    fn nobody_speaks_into_a_ringing_telephone() {
+        check(CallerScript::new().say("hi", speech(1)), "rrrrc", &[(4, "sound"), (4, "Says(\"hi\")")]);
+        check(CallerScript::new().until_phase(Phase::Connecting).hang_up(), "rrc..", &[(2, "HangsUp")]);
+    }
+
+    #[test]
+    fn keys_are_200_ms_apart() {
+        check(
+            CallerScript::new().press("4#"),
+            "............",
+            &[(0, "Presses(DtmfDigit('4'))"), (10, "Presses(DtmfDigit('#'))")],
+        );
+    }
+
+    #[test]
+    fn hangs_up_in_the_middle_of_its_own_words() {
+        check(
+            CallerScript::new().hang_up_in(ms(40)).say("hello", speech(9)),
+            "........",
+            &[(0, "sound"), (0, "Says(\"hello\")"), (1, "sound"), (2, "sound"), (2, "HangsUp"), (3, "sound"), (4, "sound"), (5, "sound"), (6, "sound"), (7, "sound")],
+        );
+    }
+
+    #[test]
+    fn gives_up_when_nobody_answers() {
+        check(
+            CallerScript::new().patience(ms(100)).until_agent_speaks().press("1"),
+            "..............",
+            &[(5, "GivesUp(\"the agent to speak\")")],
+        );
+    }
+
+    #[test]
+    fn loses_audio_and_drops_the_socket_beside_the_other_steps() {
+        check(
+            CallerScript::new().lose_audio(ms(60)).say("hi", speech(1)).drop_socket(),
+            "....",
+            &[(0, "sound"), (0, "LosesAudio(60ms)"), (0, "Says(\"hi\")"), (1, "DropsSocket")],
+        );
+    }
+}

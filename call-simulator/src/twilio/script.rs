@@ -1,0 +1,158 @@
+//! What a caller is going to do.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use realtime_bridge::media::DtmfDigit;
+
+/// Where a call stands, as a caller could tell if they knew how telephones work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// It rings: the voice webhook has not been answered.
+    Ringing,
+    /// The call was answered and the document before the stream is carried out.
+    Answered,
+    /// The media stream is being opened.
+    Connecting,
+    /// The media stream is up.
+    Streaming,
+    /// A media stream has ended and the document goes on.
+    AfterStream,
+}
+
+/// A caller: steps carried out one after the other from the moment the call is placed.
+///
+/// A caller whose steps are done stays on the line and says nothing until the call ends. A caller who waits for
+/// something that does not happen gives up after their [patience](CallerScript::patience), 30 s by default, and hangs
+/// up: no call lasts for ever.
+///
+/// ```
+/// use std::time::Duration;
+/// use call_simulator::twilio::CallerScript;
+///
+/// # let order = vec![0x10; 8_000];
+/// let caller = CallerScript::new()
+///     .until_agent_finishes()
+///     .say("I would like to order.", order)
+///     .until_agent_finishes()
+///     .press("42#")
+///     .hang_up();
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct CallerScript {
+    pub(super) steps: Vec<Step>,
+    pub(super) patience: Duration,
+    pub(super) turn_gap: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Phase(Phase),
+    AgentSpeaks,
+    AgentSpokeFor(Duration),
+    AgentFinishes,
+    Pause(Duration),
+    Say { text: String, audio: Bytes },
+    Press(DtmfDigit),
+    LoseAudio(Duration),
+    HangUpIn(Duration),
+    DropSocket,
+}
+
+impl Default for CallerScript {
+    fn default() -> Self {
+        Self { steps: Vec::new(), patience: Duration::from_secs(30), turn_gap: Duration::from_millis(700) }
+    }
+}
+
+impl CallerScript {
+    /// A caller who stays on the line and says nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long each step waits for the other side before the caller gives up and hangs up. 30 s by default.
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The silence after which the agent counts as having finished. 700 ms by default, longer than the pauses inside a
+    /// sentence.
+    pub const fn turn_gap(mut self, gap: Duration) -> Self {
+        self.turn_gap = gap;
+        self
+    }
+
+    /// Waits until the call has come this far.
+    pub fn until_phase(self, phase: Phase) -> Self {
+        self.step(Step::Phase(phase))
+    }
+
+    /// Waits until the agent is heard. Speech that began after the caller's last words counts.
+    pub fn until_agent_speaks(self) -> Self {
+        self.step(Step::AgentSpeaks)
+    }
+
+    /// Waits until the agent has been heard after the caller's last words and then was silent for the
+    /// [turn gap](CallerScript::turn_gap).
+    pub fn until_agent_finishes(self) -> Self {
+        self.step(Step::AgentFinishes)
+    }
+
+    /// Waits until the agent has been speaking for this long, so that what follows interrupts.
+    pub fn until_agent_spoke_for(self, time: Duration) -> Self {
+        self.step(Step::AgentSpokeFor(time))
+    }
+
+    /// Says nothing for this long.
+    pub fn pause(self, time: Duration) -> Self {
+        self.step(Step::Pause(time))
+    }
+
+    /// Speaks: μ-law, 8,000 Hz, played in real time. The text is for the timeline. Waits for the call to be answered.
+    pub fn say(self, text: impl Into<String>, audio: impl Into<Bytes>) -> Self {
+        self.step(Step::Say { text: text.into(), audio: audio.into() })
+    }
+
+    /// Presses keys, 200 ms apart. Waits for the call to be answered.
+    ///
+    /// # Panics
+    ///
+    /// When a character is not on a telephone: `0` to `9`, `*`, `#`, `A` to `D`.
+    pub fn press(mut self, keys: &str) -> Self {
+        self.steps.extend(keys.chars().map(|key| {
+            Step::Press(DtmfDigit::new(key).unwrap_or_else(|| panic!("a telephone has no key {key:?}")))
+        }));
+        self
+    }
+
+    /// From now on, and for this long, the network loses what the caller says: no media messages, and a jump in their
+    /// timestamps. The next steps go on meanwhile.
+    pub fn lose_audio(self, time: Duration) -> Self {
+        self.step(Step::LoseAudio(time))
+    }
+
+    /// Hangs up.
+    pub fn hang_up(self) -> Self {
+        self.hang_up_in(Duration::ZERO)
+    }
+
+    /// Hangs up this much later, whatever the steps that follow are doing then.
+    pub fn hang_up_in(self, time: Duration) -> Self {
+        self.step(Step::HangUpIn(time))
+    }
+
+    /// Lets the network drop the media stream's socket: no `stop`, no closing handshake. The call itself goes on. Waits
+    /// for the media stream.
+    pub fn drop_socket(self) -> Self {
+        self.step(Step::DropSocket)
+    }
+
+    fn step(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+}
