@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 
 /// A text that is not the SID it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a {kind} is {prefixes} and 32 hexadecimal digits")]
+#[error("a {kind} is {} and 32 hexadecimal digits", prefixes.join(" or "))]
 pub struct ParseSidError {
     kind: &'static str,
-    prefixes: &'static str,
+    prefixes: &'static [&'static str],
 }
 
 macro_rules! sids {
@@ -49,7 +49,7 @@ macro_rules! sids {
                 if Self::PREFIXES.iter().any(|prefix| well_formed(text, prefix)) {
                     Ok(Self(text.into()))
                 } else {
-                    Err(ParseSidError { kind: stringify!($name), prefixes: concat!($($prefix, "… "),+) })
+                    Err(ParseSidError { kind: stringify!($name), prefixes: Self::PREFIXES })
                 }
             }
         }
@@ -80,7 +80,7 @@ macro_rules! sids {
             }
 
             fn read(text: &str) -> Result<Self, &'static str> {
-                text.parse().map_err(|_| concat!($("a SID that begins with ", $prefix, " "),+))
+                text.parse().map_err(|_| concat!("a ", stringify!($name)))
             }
         }
 
