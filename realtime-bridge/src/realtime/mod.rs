@@ -6,6 +6,8 @@ mod error_class;
 mod event;
 mod id;
 pub mod memory;
+#[cfg(feature = "openai")]
+pub mod openai;
 
 use std::{error::Error, time::Duration};
 

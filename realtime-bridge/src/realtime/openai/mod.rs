@@ -1,0 +1,3 @@
+//! OpenAI Realtime.
+
+pub mod wire;
