@@ -30,6 +30,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 
 /// Runs one target, or all of them one after the other, each for `time`. Needs a C++ compiler. Inputs that reached new
 /// code gather in `fuzz/corpus`, those that failed in `fuzz/artifacts`; committed ones in `fuzz/seeds` are read first.
+/// A file named in `rest` is run alone, once: that repeats a failure.
 pub(crate) fn fuzz(target: Option<&str>, time: Duration, rest: &[String]) -> Result<(), Failure> {
     let known = targets()?;
     let chosen: Vec<_> = known.iter().filter(|name| target.is_none_or(|target| target == *name)).collect();
@@ -54,10 +55,14 @@ fn run_target(name: &str, host: &str, time: Duration, rest: &[String]) -> Result
     let seeds = fuzz.join("seeds").join(name);
 
     let binary = fuzz.join("target").join(host).join("release").join(name);
-    let mut command = program(binary, [format!("-max_total_time={}", time.as_secs())]);
-    command.arg(format!("-artifact_prefix={}/", artifacts.display())).args(rest).arg(corpus);
-    if seeds.is_dir() {
-        command.arg(seeds);
+    let mut command = program(binary, rest);
+    // libFuzzer runs single files only when it is given no folder.
+    if rest.iter().all(|arg| arg.starts_with('-')) {
+        command
+            .arg(format!("-max_total_time={}", time.as_secs()))
+            .arg(format!("-artifact_prefix={}/", artifacts.display()))
+            .arg(corpus)
+            .args(seeds.is_dir().then_some(seeds));
     }
     run(&mut command)
 }
