@@ -67,7 +67,7 @@ macro_rules! element {
 
             fn write(&self, writer: &mut $crate::twiml::writer::Writer) {
                 $($check(self, writer);)?
-                writer.open($tag);
+                writer.open(Self::TAG);
                 $($(writer.attribute($tag, $required_name, &self.$required);)+)?
                 $($(if let Some(value) = &self.$field {
                     writer.attribute($tag, $attribute, value);
@@ -140,6 +140,18 @@ macro_rules! children {
             $(#[doc = "Words."] $text(String),)?
             $(#[doc = "Something this crate has no type for."] $raw($crate::twiml::raw::Raw),)?
             $($(#[$variant_doc])* $variant(Box<$child>),)+
+        }
+
+        impl $name {
+            /// The element's tag; empty for words.
+            #[must_use]
+            pub fn tag(&self) -> &str {
+                match self {
+                    $(Self::$text(_) => "",)?
+                    $(Self::$raw(element) => &element.name,)?
+                    $(Self::$variant(_) => $tag,)+
+                }
+            }
         }
 
         $(impl From<$child> for $name {

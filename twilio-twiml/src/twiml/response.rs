@@ -1,7 +1,7 @@
 //! The document itself.
 
 use super::{
-    body::Body,
+    body::write_body,
     connect::Connect,
     error::BuildError,
     flow::{Echo, Hangup, Leave, Pause, Redirect, Reject},
@@ -153,7 +153,7 @@ impl Response {
     fn write(&self, place: Place, pretty: bool) -> Result<String, BuildError> {
         let mut writer = Writer::new(place, pretty);
         writer.open("Response");
-        super::body::write_body(&self.verbs, "Response", &mut writer);
+        write_body(&self.verbs, "Response", &mut writer);
         writer.finish()
     }
 }
@@ -211,7 +211,7 @@ pub fn parse(text: &str) -> Result<Parsed, super::ReadError> {
     if root.name != "Response" {
         return Err(reader.wrong_root(&root));
     }
-    let verbs = <Vec<Verb> as Body>::read(&root, &mut reader)?;
+    let verbs = <Vec<Verb> as super::body::Body>::read(&root, &mut reader)?;
     reader.finish()?;
     Ok(Parsed { response: Response { verbs }, unknown: reader.unknown })
 }

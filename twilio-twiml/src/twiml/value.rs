@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn values_read_what_they_write() {
-        fn check<T: Value + PartialEq + std::fmt::Debug>(value: T, text: &str) {
+        fn check<T: Value + PartialEq + fmt::Debug>(value: T, text: &str) {
             assert_eq!(value.text(), text);
             assert_eq!(T::read(text), Ok(value));
         }
