@@ -19,7 +19,7 @@ pub use event::{
     ItemKind, PlaybackChange, ProviderError, RateLimit, RealtimeEvent, ResponseOutcome, ResponseStatus, ToolCall, Usage,
 };
 use futures_util::{Sink, Stream};
-pub use id::{ItemId, RequestId, ResponseId, ToolCallId};
+pub use id::{ItemId, NotARequest, RequestId, ResponseId, ToolCallId};
 
 use crate::audio::AudioFormat;
 
@@ -211,6 +211,9 @@ pub enum ConnectError {
     /// The provider refused the session.
     #[error("the provider refused the session")]
     Refused(#[source] ProviderError),
+    /// The provider does not speak its protocol.
+    #[error("the provider does not speak its protocol")]
+    Protocol(#[source] SessionError),
     /// The provider set up something else than was asked for.
     #[error("the provider did not accept {what}: asked for {asked}, got {got}")]
     NotAsAsked {
@@ -230,14 +233,16 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether another attempt may help: time-outs, lost connections and statuses 408, 429 and 5xx.
+    /// Whether another attempt may help: time-outs, lost connections, statuses 408, 429 and 5xx, and refusals that
+    /// [`classify`] takes for bad luck.
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Transport(_) => true,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),
             Self::Closed(reason) => reason.retryable(),
-            Self::Config { .. } | Self::Refused(_) | Self::NotAsAsked { .. } => false,
+            Self::Refused(error) => matches!(classify(error), ErrorClass::Retry | ErrorClass::Rotate),
+            Self::Config { .. } | Self::Protocol(_) | Self::NotAsAsked { .. } => false,
         }
     }
 }
