@@ -1,1 +1,3 @@
-//! Benchmarks of the audio relay's hot path and a load runner.
+//! What the criterion benches and the load runner share: messages as they are on the wire.
+
+pub mod wire;
