@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::general_purpose::{GeneralPurpose, PAD, STANDARD},
+};
 use bytes::Bytes;
 
 use super::AudioFormat;
@@ -18,6 +21,9 @@ pub enum FrameError {
         length: usize,
     },
 }
+
+/// Takes all that [`is_base64`] accepts.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
 
 /// A run of audio in one format, of any length.
 ///
@@ -55,6 +61,12 @@ impl AudioFrame {
         } else {
             Err(FrameError::NotBase64 { length: text.len() })
         }
+    }
+
+    /// A frame of text that [`is_base64`] has accepted.
+    pub(crate) fn from_checked_base64(format: AudioFormat, text: Bytes) -> Self {
+        debug_assert!(is_base64(&text), "the caller has checked");
+        Self { format, payload: Payload::Base64(text) }
     }
 
     /// Silence of the given length, rounded down to a whole sample.
@@ -98,7 +110,7 @@ impl AudioFrame {
     pub fn to_raw(&self) -> Bytes {
         match &self.payload {
             Payload::Raw(bytes) => bytes.clone(),
-            Payload::Base64(text) => STANDARD.decode(text).expect("checked when the frame was made").into(),
+            Payload::Base64(text) => LENIENT.decode(text).expect("checked when the frame was made").into(),
         }
     }
 
@@ -130,7 +142,8 @@ impl fmt::Debug for AudioFrame {
     }
 }
 
-fn is_base64(text: &[u8]) -> bool {
+/// Whether text is standard, padded base64. Trailing bits may be set, as some encoders leave them.
+pub(crate) fn is_base64(text: &[u8]) -> bool {
     let padding = text.iter().rev().take(2).take_while(|b| **b == b'=').count();
     let body = &text[..text.len() - padding];
     text.len().is_multiple_of(4)

@@ -4,4 +4,5 @@ mod format;
 mod frame;
 
 pub use format::{AudioFormat, SampleRate};
+pub(crate) use frame::is_base64;
 pub use frame::{AudioFrame, FrameError};

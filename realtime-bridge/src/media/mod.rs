@@ -6,6 +6,9 @@ use futures_util::{Sink, Stream};
 
 use crate::audio::{AudioFormat, AudioFrame};
 
+#[cfg(feature = "twilio")]
+pub mod twilio;
+
 /// One call's media connection.
 ///
 /// # Contract
@@ -44,8 +47,8 @@ pub enum MediaEvent {
     Stopped,
 }
 
-/// Who is on the line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Who is on the line. `Debug` shows the names of the parameters, not their values, as one is usually a token.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MediaStart {
     /// The line's name for the call (Twilio: the `CallSid`).
@@ -54,6 +57,16 @@ pub struct MediaStart {
     pub stream_id: String,
     /// What whoever connected the call has passed along (Twilio: `<Parameter>`).
     pub parameters: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for MediaStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaStart")
+            .field("call_id", &self.call_id)
+            .field("stream_id", &self.stream_id)
+            .field("parameters", &self.parameters.keys())
+            .finish()
+    }
 }
 
 /// What we tell the line.
@@ -157,6 +170,14 @@ pub enum MediaError {
         expected: AudioFormat,
         /// The format of the refused frame.
         got: AudioFormat,
+    },
+    /// Audio that does not fit one message of the line was to be sent at once.
+    #[error("the line takes {limit} bytes of base64 audio in one frame, not {length}")]
+    FrameTooLarge {
+        /// The limit in bytes of base64 text.
+        limit: usize,
+        /// The length of the refused frame in bytes of base64 text.
+        length: usize,
     },
     /// The connection failed.
     #[error("the line's connection failed")]
