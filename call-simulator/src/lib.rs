@@ -1,3 +1,4 @@
 //! Twilio and OpenAI on loopback, with real audio.
 
 pub mod audio;
+pub mod twilio;

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 use realtime_bridge::media::DtmfDigit;
 
 use super::{
-    frame::{FRAME, FRAME_BYTES, Frame, SILENT, frames_in},
+    frame::{FRAME_BYTES, Frame, SILENT, frames_in},
     script::{CallerScript, Phase, Step},
 };
 
@@ -80,7 +80,8 @@ impl Caller {
     pub(super) fn tick(&mut self, heard: Heard) -> Did {
         self.listen(heard);
         let mut acts = Vec::new();
-        while self.speech.is_empty() && self.tick >= self.busy_until && self.hang_up_at.is_none_or(|at| self.tick < at) {
+        while self.speech.is_empty() && self.tick >= self.busy_until && self.hang_up_at.is_none_or(|at| self.tick < at)
+        {
             let Some(step) = self.steps.front() else { break };
             if let Some(waiting_for) = self.waits(step, heard) {
                 if self.tick - self.step_began >= self.patience {
@@ -107,6 +108,8 @@ impl Caller {
         if heard.audible {
             self.answered = true;
             self.agent_silent = 0;
+            // Nobody loses patience with somebody who is talking to them.
+            self.step_began = self.tick;
         } else {
             self.agent_silent += 1;
         }
@@ -173,7 +176,6 @@ impl Caller {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,7 +202,11 @@ mod tests {
             if done.frame != SILENT {
                 did.push((tick, "sound".into()));
             }
+            let over = done.acts.contains(&Act::HangsUp);
             did.extend(done.acts.into_iter().map(|act| (tick, format!("{act:?}"))));
+            if over {
+                break;
+            }
         }
         did
     }
@@ -219,7 +225,7 @@ mod tests {
     #[test]
     fn speaks_when_the_agent_has_finished() {
         check(
-            CallerScript::new().turn_gap(ms(60)).until_agent_finishes().say("hi", speech(2)).hang_up(),
+            CallerScript::new().turn_gap(ms(60)).until_agent_finishes().say_audio("hi", speech(2)).hang_up(),
             "..##.##........",
             &[(9, "sound"), (9, "Says(\"hi\")"), (10, "sound"), (11, "HangsUp")],
         );
@@ -228,7 +234,12 @@ mod tests {
     #[test]
     fn waits_for_new_words_after_its_own() {
         check(
-            CallerScript::new().turn_gap(ms(40)).until_agent_finishes().say("hi", speech(1)).until_agent_finishes().hang_up(),
+            CallerScript::new()
+                .turn_gap(ms(40))
+                .until_agent_finishes()
+                .say_audio("hi", speech(1))
+                .until_agent_finishes()
+                .hang_up(),
             "##.......##...",
             &[(3, "sound"), (3, "Says(\"hi\")"), (12, "HangsUp")],
         );
@@ -237,7 +248,7 @@ mod tests {
     #[test]
     fn interrupts_after_hearing_so_much() {
         check(
-            CallerScript::new().until_agent_spoke_for(ms(80)).say("stop", speech(1)),
+            CallerScript::new().until_agent_spoke_for(ms(80)).say_audio("stop", speech(1)),
             "..########",
             &[(5, "sound"), (5, "Says(\"stop\")")],
         );
@@ -245,7 +256,7 @@ mod tests {
 
     #[test]
     fn nobody_speaks_into_a_ringing_telephone() {
-        check(CallerScript::new().say("hi", speech(1)), "rrrrc", &[(4, "sound"), (4, "Says(\"hi\")")]);
+        check(CallerScript::new().say_audio("hi", speech(1)), "rrrrc", &[(4, "sound"), (4, "Says(\"hi\")")]);
         check(CallerScript::new().until_phase(Phase::Connecting).hang_up(), "rrc..", &[(2, "HangsUp")]);
     }
 
@@ -261,9 +272,9 @@ mod tests {
     #[test]
     fn hangs_up_in_the_middle_of_its_own_words() {
         check(
-            CallerScript::new().hang_up_in(ms(40)).say("hello", speech(9)),
+            CallerScript::new().hang_up_in(ms(40)).say_audio("hello", speech(9)),
             "........",
-            &[(0, "sound"), (0, "Says(\"hello\")"), (1, "sound"), (2, "sound"), (2, "HangsUp"), (3, "sound"), (4, "sound"), (5, "sound"), (6, "sound"), (7, "sound")],
+            &[(0, "sound"), (0, "Says(\"hello\")"), (1, "sound"), (2, "sound"), (2, "HangsUp")],
         );
     }
 
@@ -279,7 +290,7 @@ mod tests {
     #[test]
     fn loses_audio_and_drops_the_socket_beside_the_other_steps() {
         check(
-            CallerScript::new().lose_audio(ms(60)).say("hi", speech(1)).drop_socket(),
+            CallerScript::new().lose_audio(ms(60)).say_audio("hi", speech(1)).drop_socket(),
             "....",
             &[(0, "sound"), (0, "LosesAudio(60ms)"), (0, "Says(\"hi\")"), (1, "DropsSocket")],
         );

@@ -117,8 +117,7 @@ mod tests {
 
     #[test]
     fn a_barge_in_is_measured_to_the_agents_last_frame() {
-        let measures =
-            Measures::of(&spans(&[(0, 3_200), (5_000, 6_000)]), &spans(&[(3_000, 4_500)]), ms(0), ms(6_000));
+        let measures = Measures::of(&spans(&[(0, 3_200), (5_000, 6_000)]), &spans(&[(3_000, 4_500)]), ms(0), ms(6_000));
         assert_eq!(measures.slowest_cut_off(), Some(ms(200)));
         assert_eq!(measures.slowest_response(), Some(ms(500)));
     }

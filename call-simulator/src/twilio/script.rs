@@ -1,9 +1,11 @@
 //! What a caller is going to do.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use realtime_bridge::media::DtmfDigit;
+
+use crate::audio::fixtures::Speech;
 
 /// Where a call stands, as a caller could tell if they knew how telephones work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +23,18 @@ pub enum Phase {
     AfterStream,
 }
 
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ringing => "while it rang",
+            Self::Answered => "before a media stream",
+            Self::Connecting => "while the media stream was opened",
+            Self::Streaming => "on the media stream",
+            Self::AfterStream => "after the media stream",
+        })
+    }
+}
+
 /// A caller: steps carried out one after the other from the moment the call is placed.
 ///
 /// A caller whose steps are done stays on the line and says nothing until the call ends. A caller who waits for
@@ -29,12 +43,13 @@ pub enum Phase {
 ///
 /// ```
 /// use std::time::Duration;
-/// use call_simulator::twilio::CallerScript;
+/// use call_simulator::{audio::fixtures::en, twilio::CallerScript};
 ///
-/// # let order = vec![0x10; 8_000];
 /// let caller = CallerScript::new()
 ///     .until_agent_finishes()
-///     .say("I would like to order.", order)
+///     .say(en::CALLER_HOURS)
+///     .until_agent_spoke_for(Duration::from_secs(2))
+///     .say(en::CALLER_INTERRUPTS)
 ///     .until_agent_finishes()
 ///     .press("42#")
 ///     .hang_up();
@@ -112,9 +127,16 @@ impl CallerScript {
         self.step(Step::Pause(time))
     }
 
-    /// Speaks: μ-law, 8,000 Hz, played in real time. The text is for the timeline. Waits for the call to be answered.
-    pub fn say(self, text: impl Into<String>, audio: impl Into<Bytes>) -> Self {
-        self.step(Step::Say { text: text.into(), audio: audio.into() })
+    /// Says what is recorded, in real time. Waits for the call to be answered.
+    pub fn say(self, speech: Speech) -> Self {
+        let text = if speech.transcript.is_empty() { speech.name } else { speech.transcript };
+        self.say_audio(text, Bytes::from_static(speech.mulaw))
+    }
+
+    /// Says something else: μ-law, 8,000 Hz, in real time. The text is for the timeline. Waits for the call to be
+    /// answered.
+    pub fn say_audio(self, text: impl Into<String>, mulaw: impl Into<Bytes>) -> Self {
+        self.step(Step::Say { text: text.into(), audio: mulaw.into() })
     }
 
     /// Presses keys, 200 ms apart. Waits for the call to be answered.
@@ -123,9 +145,11 @@ impl CallerScript {
     ///
     /// When a character is not on a telephone: `0` to `9`, `*`, `#`, `A` to `D`.
     pub fn press(mut self, keys: &str) -> Self {
-        self.steps.extend(keys.chars().map(|key| {
-            Step::Press(DtmfDigit::new(key).unwrap_or_else(|| panic!("a telephone has no key {key:?}")))
-        }));
+        self.steps.extend(
+            keys.chars().map(|key| {
+                Step::Press(DtmfDigit::new(key).unwrap_or_else(|| panic!("a telephone has no key {key:?}")))
+            }),
+        );
         self
     }
 

@@ -33,7 +33,7 @@ pub(super) struct SpeechTracker {
 
 /// What a frame has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SpeechChange {
+pub(super) enum SpanChange {
     /// Speech has begun with this frame.
     Began,
     /// Speech has ended some time ago; only the silence since then makes it sure.
@@ -46,16 +46,16 @@ impl SpeechTracker {
     }
 
     /// Takes the next 20 ms.
-    pub(super) fn frame(&mut self, audible: bool) -> Option<SpeechChange> {
+    pub(super) fn frame(&mut self, audible: bool) -> Option<SpanChange> {
         let start = start_of(self.frames);
         self.frames += 1;
         match (&mut self.current, audible) {
             (Some(span), true) => span.end = start + FRAME,
             (None, true) => {
                 self.current = Some(SpeechSpan { start, end: start + FRAME });
-                return Some(SpeechChange::Began);
+                return Some(SpanChange::Began);
             }
-            (Some(span), false) if start + FRAME - span.end >= self.gap => return self.finish().map(SpeechChange::Ended),
+            (Some(span), false) if start + FRAME - span.end >= self.gap => return self.finish().map(SpanChange::Ended),
             (_, false) => {}
         }
         None
@@ -96,7 +96,7 @@ mod tests {
             .filter_map(|(i, c)| tracker.frame(c == '#').map(|change| (i, change)))
             .collect();
         let first = SpeechSpan { start: ms(40), end: ms(140) };
-        assert_eq!(changes, [(2, SpeechChange::Began), (9, SpeechChange::Ended(first)), (11, SpeechChange::Began)]);
+        assert_eq!(changes, [(2, SpanChange::Began), (9, SpanChange::Ended(first)), (11, SpanChange::Began)]);
         assert_eq!(tracker.finish(), Some(SpeechSpan { start: ms(220), end: ms(240) }));
         assert_eq!(tracker.spans().len(), 2);
         assert_eq!(first.duration(), ms(100));
