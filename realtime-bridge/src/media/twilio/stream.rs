@@ -304,7 +304,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<MediaCommand> for MediaStream<S> {
         Pin::new(&mut self.socket).poll_flush(cx).map_err(|error| frame_error(error, &self.config))
     }
 
-    /// Sends what was fed and a close frame, and waits until the peer has answered it, at most [`Config::close_limit`].
+    /// Sends what was fed and a close frame, waits until the peer has answered it, at most [`Config::close_limit`], and
+    /// shuts the connection down.
     ///
     /// What the caller says meanwhile is dropped.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), MediaError>> {
@@ -313,22 +314,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<MediaCommand> for MediaStream<S> {
             this.alarm.as_mut().reset(Instant::now() + this.config.close_limit);
             this.state = State::Closing;
         }
-        if this.alarm.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(()));
+        match this.poll_goodbye(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(closed(frame_error(error, &this.config))),
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Pending => this.alarm.as_mut().poll(cx).map(Ok),
         }
-        if this.state == State::Closing {
-            match ready!(Pin::new(&mut this.socket).poll_close(cx)) {
-                Ok(()) => this.state = State::Closed,
-                Err(error) => return Poll::Ready(closed(frame_error(error, &this.config))),
-            }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> MediaStream<S> {
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), tungstenite::Error>> {
+        if self.state == State::Closing {
+            ready!(Pin::new(&mut self.socket).poll_close(cx))?;
+            self.state = State::Closed;
         }
-        loop {
-            match ready!(Pin::new(&mut this.socket).poll_next(cx)) {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Poll::Ready(closed(frame_error(error, &this.config))),
-                None => return Poll::Ready(Ok(())),
-            }
-        }
+        while ready!(Pin::new(&mut self.socket).poll_next(cx)).transpose()?.is_some() {}
+        Pin::new(self.socket.get_mut()).poll_shutdown(cx).map_err(Into::into)
     }
 }
 

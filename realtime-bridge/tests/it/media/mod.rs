@@ -1,0 +1,8 @@
+//! The line: its contract, and each implementation of it.
+
+#[cfg(feature = "twilio")]
+mod twilio;
+#[cfg(feature = "twilio")]
+mod twilio_peer;
+#[cfg(feature = "twilio")]
+mod twilio_wire;

@@ -1,0 +1,5 @@
+//! Voice models: in memory and over a loopback socket.
+
+mod memory;
+#[cfg(feature = "openai")]
+mod openai;
