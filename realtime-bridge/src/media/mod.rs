@@ -6,6 +6,7 @@ use futures_util::{Sink, Stream};
 
 use crate::audio::{AudioFormat, AudioFrame};
 
+pub mod memory;
 #[cfg(feature = "twilio")]
 pub mod twilio;
 
@@ -57,6 +58,21 @@ pub struct MediaStart {
     pub stream_id: String,
     /// What whoever connected the call has passed along (Twilio: `<Parameter>`).
     pub parameters: BTreeMap<String, String>,
+}
+
+impl MediaStart {
+    /// A line with these names and no parameters.
+    #[must_use]
+    pub fn new(call_id: impl Into<String>, stream_id: impl Into<String>) -> Self {
+        Self { call_id: call_id.into(), stream_id: stream_id.into(), parameters: BTreeMap::new() }
+    }
+
+    /// Adds a parameter.
+    #[must_use]
+    pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.insert(name.into(), value.into());
+        self
+    }
 }
 
 impl fmt::Debug for MediaStart {
