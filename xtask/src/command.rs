@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -59,13 +59,17 @@ pub(crate) fn has_subcommand(name: &str) -> bool {
 /// The command as one would type it in the workspace's root.
 fn shown(command: &Command) -> String {
     let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
-    let variables = command.get_envs().filter_map(|(name, value)| {
-        let value = value?.to_string_lossy();
-        let value = if value.contains(' ') { format!("\"{value}\"") } else { value.into_owned() };
-        Some(format!("{}={value}", name.to_string_lossy()))
-    });
-    let words = [name].into_iter().chain(command.get_args()).map(|word| word.to_string_lossy().into_owned());
+    let variables =
+        command.get_envs().filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quoted(value?))));
+    let words = [name].into_iter().chain(command.get_args()).map(quoted);
     variables.chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it literally.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = word.chars().all(|c| c.is_alphanumeric() || "-_./,:=+@".contains(c));
+    if plain && !word.is_empty() { word.into_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -74,9 +78,9 @@ mod tests {
 
     #[test]
     fn shows_what_one_would_type() {
-        let mut command = program("/usr/bin/cargo", ["doc", "--no-deps"]);
-        command.env("RUSTDOCFLAGS", "-D warnings");
-        assert_eq!(shown(&command), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps");
+        let mut command = program("/usr/bin/cargo", ["test", "--bench", "*", "it's"]);
+        command.env("RUSTFLAGS", "-D warnings");
+        assert_eq!(shown(&command), r"RUSTFLAGS='-D warnings' cargo test --bench '*' 'it'\''s'");
     }
 
     #[test]
