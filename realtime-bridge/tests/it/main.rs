@@ -1,3 +1,4 @@
 //! Behaviour of the crate, seen from outside.
 
 mod media;
+mod realtime;

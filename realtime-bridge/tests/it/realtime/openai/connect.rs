@@ -95,9 +95,9 @@ async fn every_setting_finds_its_place() {
         .with_voice("voice_1")
         .with_speed(Some(1.1))
         .with_formats(AudioFormat::ALaw, AudioFormat::Pcm16(SampleRate::Hz24000))
-        .with_transcription(Some(Transcription::default().with_languages(vec!["ja".into()]).with_keywords(vec![
-            "Mizuki".into(),
-        ])))
+        .with_transcription(Some(
+            Transcription::default().with_languages(vec!["ja".into()]).with_keywords(vec!["Mizuki".into()]),
+        ))
         .with_turn_detection(TurnDetection::semantic_vad().with_owner(TurnOwner::Bridge))
         .with_noise_reduction(Some(NoiseReduction::FarField))
         .with_tools(vec![ToolSpec::new("book", "Books a day.", parameters.clone())])
@@ -189,10 +189,7 @@ async fn a_used_up_quota_is_not_a_rate_limit() {
     let body = r#"{"error":{"message":"Pay.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#;
     let answer = format!("HTTP/1.1 429 Too Many Requests\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let error = connect_error(server.config(), server.answer_http(&answer)).await;
-    assert!(
-        matches!(&error, ConnectError::Refused(e) if e.code.as_deref() == Some("insufficient_quota")),
-        "{error:?}"
-    );
+    assert!(matches!(&error, ConnectError::Refused(e) if e.code.as_deref() == Some("insufficient_quota")), "{error:?}");
     assert!(!error.retryable());
 }
 
@@ -338,7 +335,12 @@ async fn a_session_that_is_not_as_asked_is_refused() {
             "audio/pcmu",
             "audio/pcm at 24000 Hz",
         ),
-        (|audio| audio["output"]["format"] = json!({"type": "audio/pcma"}), "the output format", "audio/pcmu", "audio/pcma"),
+        (
+            |audio| audio["output"]["format"] = json!({"type": "audio/pcma"}),
+            "the output format",
+            "audio/pcmu",
+            "audio/pcma",
+        ),
         (|audio| *audio = json!({}), "the input format", "audio/pcmu", "nothing"),
         (|audio| audio["output"]["voice"] = json!("alloy"), "the voice", "marin", "alloy"),
     ];
