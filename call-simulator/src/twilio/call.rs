@@ -86,7 +86,7 @@ impl Call {
     /// Dropping it ends the call like a network that fails: all sockets close, no goodbye is said.
     pub(super) async fn run(mut self) -> CallReport {
         let (Ok(end) | Err(end)) = self.carry_out().await;
-        let ended = self.line.now();
+        let ended = self.clock.elapsed();
         if let CallEnd::Failed(alert) = &end {
             self.line.timeline.push(ended, Event::Alert(alert.clone()));
         }

@@ -27,7 +27,8 @@ pub(super) struct Caller {
     hang_up_at: Option<u64>,
     /// The agent was audible after the caller's last words.
     answered: bool,
-    agent_silent: u64,
+    /// The tick from which on the agent is silent.
+    silent_since: u64,
 }
 
 /// What the caller perceives in a tick.
@@ -72,7 +73,7 @@ impl Caller {
             busy_until: 0,
             hang_up_at: None,
             answered: false,
-            agent_silent: 0,
+            silent_since: 0,
         }
     }
 
@@ -107,11 +108,9 @@ impl Caller {
     fn listen(&mut self, heard: Heard) {
         if heard.audible {
             self.answered = true;
-            self.agent_silent = 0;
+            self.silent_since = self.tick + 1;
             // Nobody loses patience with somebody who is talking to them.
             self.step_began = self.tick;
-        } else {
-            self.agent_silent += 1;
         }
     }
 
@@ -123,9 +122,10 @@ impl Caller {
             Step::AgentSpokeFor(time) => {
                 (heard.speaking_for.is_some_and(|spoken| spoken >= *time), "the agent to speak for some time")
             }
-            Step::AgentFinishes => {
-                (self.answered && self.agent_silent >= self.turn_gap, "the agent to speak and to finish")
-            }
+            Step::AgentFinishes => (
+                self.answered && self.tick.saturating_sub(self.silent_since) >= self.turn_gap,
+                "the agent to speak and to finish",
+            ),
             Step::Say { .. } | Step::Press(_) => (heard.phase >= Phase::Answered, "the call to be answered"),
             Step::DropSocket => (heard.phase == Phase::Streaming, "a media stream"),
             Step::Pause(_) | Step::LoseAudio(_) | Step::HangUpIn(_) => (true, ""),
@@ -227,7 +227,7 @@ mod tests {
         check(
             CallerScript::new().turn_gap(ms(60)).until_agent_finishes().say_audio("hi", speech(2)).hang_up(),
             "..##.##........",
-            &[(9, "sound"), (9, "Says(\"hi\")"), (10, "sound"), (11, "HangsUp")],
+            &[(10, "sound"), (10, "Says(\"hi\")"), (11, "sound"), (12, "HangsUp")],
         );
     }
 
@@ -241,7 +241,7 @@ mod tests {
                 .until_agent_finishes()
                 .hang_up(),
             "##.......##...",
-            &[(3, "sound"), (3, "Says(\"hi\")"), (12, "HangsUp")],
+            &[(4, "sound"), (4, "Says(\"hi\")"), (13, "HangsUp")],
         );
     }
 

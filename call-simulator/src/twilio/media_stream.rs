@@ -8,7 +8,6 @@ use realtime_bridge::media::{
     DtmfDigit,
     twilio::wire::{Connected, Dtmf, FromTwilio, Mark, Media, MediaFormat, Start, Stop, ToTwilio, Track},
 };
-use twilio_twiml::sid::StreamSid;
 
 use super::{
     debugger::{Alert, AlertCode},

@@ -1,0 +1,3 @@
+//! Both simulators over loopback, from outside.
+
+mod twilio;

@@ -1,0 +1,6 @@
+//! The simulated Twilio against a small application over loopback.
+
+mod app;
+mod calls;
+mod streams;
+mod webhooks;

@@ -1,0 +1,189 @@
+//! Media streams at their edges.
+
+use std::time::Duration;
+
+use call_simulator::twilio::{CallEnd, CallOptions, CallerScript, Event, Phase, StreamEnd};
+use futures_util::SinkExt;
+use realtime_bridge::media::twilio::wire::FromTwilio;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::app::{Script, status};
+
+const CONNECT: &str = "<Connect><Stream url=\"{ws}/media\"/></Connect><Say>sorry</Say>";
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn tone(ms: usize) -> Vec<u8> {
+    [0x10, 0x90].repeat(ms * 4)
+}
+
+fn alerts(report: &call_simulator::twilio::CallReport) -> Vec<u32> {
+    report.alerts().map(|alert| alert.code.number()).collect()
+}
+
+#[tokio::test]
+async fn frames_come_every_20_ms_and_marks_when_their_audio_has_been_played() {
+    let app = Script::default()
+        .twiml("/voice", CONNECT)
+        .stream(|mut line| async move {
+            line.start().await;
+            line.mark("nothing before").await;
+            assert_eq!(line.marked().await, "nothing before");
+            let sent = tokio::time::Instant::now();
+            line.play(&tone(600)).await;
+            line.mark("600 ms").await;
+            let (mut frames, mut last) = (0, None);
+            loop {
+                let text = line.text().await.unwrap();
+                match FromTwilio::parse(&text).unwrap() {
+                    FromTwilio::Media(media) => {
+                        frames += 1;
+                        assert_eq!(media.payload.len(), 216);
+                        if let Some(last) = last {
+                            assert_eq!(media.timestamp, Some(last + 20));
+                        }
+                        last = media.timestamp;
+                    }
+                    FromTwilio::Mark(_) => break,
+                    other => panic!("{other:?}"),
+                }
+            }
+            let took = sent.elapsed();
+            assert!((ms(600)..ms(700)).contains(&took), "{took:?}");
+            assert!((29..=32).contains(&frames), "{frames} frames in {took:?}");
+            line.close().await;
+        })
+        .start()
+        .await;
+    let report = app.twilio().call(CallOptions::new(CallerScript::new())).await;
+    app.streams_served().await;
+    // What follows <Connect> runs when the server has closed.
+    assert_eq!(report.end, CallEnd::DocumentEnded);
+    assert!(report.timeline.first(|event| matches!(event, Event::Verb { name: "Say", .. })).is_some());
+}
+
+#[tokio::test]
+async fn messages_that_break_the_protocol_are_ignored_with_one_warning() {
+    let app = Script::default()
+        .twiml("/voice", CONNECT)
+        .stream(|mut line| async move {
+            line.start().await;
+            line.send("no JSON").await;
+            line.send(r#"{"event":"media","streamSid":"{sid}","media":{"payload":"EJA=","track":"outbound"}}"#).await;
+            line.send(r#"{"event":"clear","streamSid":"MZ00000000000000000000000000000000"}"#).await;
+            line.socket.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+            line.socket.send(Message::binary(vec![4])).await.unwrap();
+            line.play(&tone(100)).await;
+            line.mark("good").await;
+            assert_eq!(line.marked().await, "good");
+            line.close().await;
+        })
+        .start()
+        .await;
+    let report = app.twilio().call(CallOptions::new(CallerScript::new())).await;
+    app.streams_served().await;
+    assert_eq!(alerts(&report), [31_951, 31_950]);
+    assert_eq!(report.streams[0].counts.messages_refused, 5);
+    assert_eq!((report.streams[0].counts.audio_received, report.streams[0].unheard), (800, ms(0)));
+}
+
+#[tokio::test]
+async fn keys_are_messages_and_lost_audio_is_a_jump() {
+    let app = Script::default()
+        .twiml("/voice", CONNECT)
+        .stream(|mut line| async move {
+            line.start().await;
+            let (mut keys, mut jumps, mut last) = (String::new(), Vec::new(), 0);
+            while let Some(text) = line.text().await {
+                match FromTwilio::parse(&text).unwrap() {
+                    FromTwilio::Dtmf(key) => keys.push_str(&key.digit),
+                    FromTwilio::Media(media) => {
+                        let timestamp = media.timestamp.unwrap();
+                        if timestamp > last + 20 {
+                            jumps.push(timestamp - last);
+                        }
+                        last = timestamp;
+                    }
+                    FromTwilio::Stop(_) => break,
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(keys, "4*#");
+            assert_eq!(jumps, [320]);
+        })
+        .start()
+        .await;
+    let caller = CallerScript::new()
+        .until_phase(Phase::Streaming)
+        .pause(ms(100))
+        .press("4*#")
+        .lose_audio(ms(300))
+        .pause(ms(500))
+        .hang_up();
+    let report = app.twilio().call(CallOptions::new(caller)).await;
+    app.streams_served().await;
+    assert_eq!(report.streams[0].counts.frames_lost, 15);
+}
+
+#[tokio::test]
+async fn a_dropped_socket_ends_the_stream_without_a_stop_and_not_the_call() {
+    let app = Script::default()
+        .twiml("/voice", CONNECT)
+        .stream(|mut line| async move {
+            line.start().await;
+            line.play(&tone(2_000)).await;
+            while let Some(text) = line.event().await {
+                panic!("{text} came after the socket was dropped");
+            }
+        })
+        .start()
+        .await;
+    let caller = CallerScript::new().until_phase(Phase::Streaming).pause(ms(200)).drop_socket();
+    let report = app.twilio().call(CallOptions::new(caller)).await;
+    app.streams_served().await;
+    assert_eq!(report.streams[0].reason, StreamEnd::SocketDropped);
+    assert!(report.streams[0].unheard > ms(1_500));
+    assert_eq!(report.end, CallEnd::DocumentEnded);
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_off_is_noted_and_the_document_goes_on() {
+    let app = Script::default()
+        .twiml("/voice", CONNECT)
+        .stream(|mut line| async move {
+            line.start().await;
+        })
+        .start()
+        .await;
+    let report = app.twilio().call(CallOptions::new(CallerScript::new())).await;
+    assert_eq!(alerts(&report), [31_921]);
+    assert_eq!(report.streams[0].reason, StreamEnd::ConnectionLost);
+    assert_eq!(report.end, CallEnd::DocumentEnded);
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_opened_is_reported_and_the_caller_hears_what_follows() {
+    let nowhere = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    for (url, code) in [
+        ("{ws}/media".to_owned(), 31_920),
+        (format!("ws://{nowhere}/media"), 31_902),
+        ("ws://bridge.example.com/media".to_owned(), 31_922),
+    ] {
+        let connect = format!(
+            "<Connect><Stream url=\"{url}\" statusCallback=\"http://{{host}}/stream-status\"/></Connect><Say>sorry</Say>"
+        );
+        let app = Script::default().twiml("/voice", &connect).answer("/stream-status", |_| status(204)).start().await;
+        let report = app.twilio().call(CallOptions::new(CallerScript::new())).await;
+        assert_eq!(alerts(&report), [code], "{}", report.timeline);
+        assert_eq!(report.end, CallEnd::DocumentEnded);
+        assert_eq!(report.agent_speech.len(), 1);
+        let told = &app.seen("/stream-status")[0].form;
+        assert_eq!(told.get("StreamEvent"), Some("stream-error"));
+        assert!(told.get("StreamError").unwrap().contains(&code.to_string()));
+    }
+}
