@@ -11,4 +11,4 @@ pub mod words;
 pub use jiff;
 
 pub use time::Rfc2822;
-pub use value::{Millis, Seconds, UnknownWord};
+pub use value::{Count, Millis, Seconds, UnknownWord};

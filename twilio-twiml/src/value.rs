@@ -139,6 +139,26 @@ durations! {
     Millis("milliseconds", |duration: Duration| duration.as_micros().div_ceil(1000), Duration::from_millis);
 }
 
+/// How many. Comes from a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Count(pub u32);
+
+impl From<u32> for Count {
+    fn from(count: u32) -> Self {
+        Self(count)
+    }
+}
+
+impl Value for Count {
+    fn text(&self) -> Cow<'_, str> {
+        self.0.text()
+    }
+
+    fn read(text: &str) -> Result<Self, &'static str> {
+        u32::read(text).map(Self)
+    }
+}
+
 /// Declares enums whose variants are the words Twilio uses.
 ///
 /// A closed enum refuses other words; one declared with `open` keeps them in its `Other` variant, because Twilio adds

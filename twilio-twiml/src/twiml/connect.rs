@@ -2,6 +2,8 @@
 
 use super::{
     macros::{children, element},
+    products::{AiSession, Autopilot, Conversation, ConversationRelaySession, Room, VirtualAgent},
+    relay::{Assistant, ConversationRelay},
     stream::Stream,
     value::Url,
     writer::Writer,
@@ -13,6 +15,22 @@ children! {
     ConnectNoun open Raw {
         /// A WebSocket that hears the caller and speaks to them.
         Stream(Stream) = "Stream",
+        /// A WebSocket that exchanges words, while Twilio listens and speaks.
+        ConversationRelay(ConversationRelay) = "ConversationRelay",
+        /// A virtual agent of another company.
+        VirtualAgent(VirtualAgent) = "VirtualAgent",
+        /// A video room.
+        Room(Room) = "Room",
+        /// A conversation of Flex.
+        Conversation(Conversation) = "Conversation",
+        /// A session with a model.
+        AiSession(AiSession) = "AiSession",
+        /// Twilio's own assistant.
+        Assistant(Assistant) = "Assistant",
+        /// A retired product.
+        Autopilot(Autopilot) = "Autopilot",
+        /// A relay that is set up elsewhere.
+        ConversationRelaySession(ConversationRelaySession) = "ConversationRelaySession",
     }
 }
 

@@ -32,33 +32,69 @@
 //! grow.
 
 mod body;
+mod conference;
 mod connect;
+mod dial;
 mod error;
 mod flow;
+mod gather;
 mod language;
 mod macros;
+mod party;
+mod pay;
+mod play;
+mod products;
+mod queue;
 mod raw;
 #[cfg(feature = "parse")]
 mod reader;
+mod record;
+mod relay;
 mod response;
 mod say;
+mod sip;
+mod sms;
 pub mod ssml;
+mod start;
 mod stream;
 mod value;
 mod voice;
 mod writer;
 
+pub use conference::{Conference, ConferenceRecord};
 pub use connect::{Connect, ConnectNoun};
+pub use dial::{Dial, DialEvent, DialRecord, Parties, Party, RingTone, Target};
 pub use error::BuildError;
 pub use flow::{Echo, Hangup, Leave, Pause, Redirect, Reject, RejectReason};
+pub use gather::{Gather, Input, Prompting, SpeechModel};
 pub use language::Language;
+pub use party::{Application, Callee, Client, Identity, Number, Sim, WhatsApp};
+pub use pay::{
+    BankAccountType, CardType, Pay, PayChild, PayInput, PaymentError, PaymentMethod, PaymentStep, Prompt, TokenType,
+};
+pub use play::Play;
+pub use products::{
+    AiSession, Autopilot, Conversation, ConversationEvent, ConversationRelaySession, Room, VirtualAgent,
+    VirtualAgentChild,
+};
+pub use queue::{Enqueue, Place, Queue, Task};
 pub use raw::{Raw, RawContent};
 #[cfg(feature = "parse")]
 pub use reader::{ReadError, ReadProblem, Unknown};
+pub use record::Record;
+pub use relay::{
+    Assistant, ConversationRelay, EndOfSpeech, Interruptible, Normalization, RelayChild, RelayEvent, RelayLanguage,
+    Sensitivity, TranscriptionProvider, TtsProvider,
+};
 pub use response::{CONTENT_TYPE, InlineTwiml, Response, Verb};
 #[cfg(feature = "parse")]
 pub use response::{Parsed, parse};
 pub use say::Say;
+pub use sip::{Header, Refer, ReferSip, Sip, SipTarget, SipUri};
+pub use sms::Sms;
+pub use start::{
+    Recording, Siprec, Start, StartNoun, Stop, StopNoun, Transcription, TranscriptionChild, TranscriptionEngine,
+};
 pub use stream::{Config, Parameter, Stream};
 pub use value::{BreakTime, Digits, Key, Keys, Password, Phrases, Repeat, SpeechTimeout, Url};
 pub use voice::{GoogleFamily, PollyEngine, Voice};

@@ -134,7 +134,7 @@ pub(crate) struct Attribute<'a> {
 }
 
 /// What follows inside an element.
-enum Item<'a> {
+pub(crate) enum Item<'a> {
     Start(Tag<'a>),
     Text(Cow<'a, str>),
     End,
@@ -150,6 +150,7 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Begins to read, up to the root's start tag.
     pub(crate) fn begin(text: &'a str, limit: usize) -> Result<(Self, Tag<'a>), ReadError> {
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let mut reader = Self { text, xml: quick_xml::Reader::from_str(text), open: Vec::new(), unknown: Vec::new() };
         if text.len() > limit {
             return Err(reader.error(0, ReadProblem::TooLong { bytes: text.len(), limit }));
@@ -157,14 +158,13 @@ impl<'a> Reader<'a> {
         if let Some(at) = text.find(forbidden) {
             return Err(reader.not_xml(at, "a character that XML cannot carry"));
         }
-        // Twilio wants the declaration to be the very first bytes.
-        if !text.starts_with("<?xml") && text.contains("<?xml") {
-            return Err(reader.not_xml(0, "the XML declaration is not at the very beginning"));
-        }
         loop {
             let at = reader.position();
             match reader.event()? {
-                Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
+                // Twilio wants the declaration to be the very first bytes.
+                Event::Decl(_) if at == 0 => {}
+                Event::Decl(_) => return Err(reader.not_xml(at, "the XML declaration is not at the very beginning")),
+                Event::Comment(_) | Event::PI(_) => {}
                 Event::Text(text) if text.xml10_content().trim_ascii().is_empty() => {}
                 Event::Start(_) => {
                     let root = reader.tag(at, false)?;
@@ -291,7 +291,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next item inside `tag`, and where it begins; `None` if the element has no end tag to wait for.
-    fn next(&mut self, tag: &Tag<'_>) -> Result<Option<(usize, Item<'a>)>, ReadError> {
+    pub(crate) fn next(&mut self, tag: &Tag<'_>) -> Result<Option<(usize, Item<'a>)>, ReadError> {
         if tag.empty {
             return Ok(None);
         }

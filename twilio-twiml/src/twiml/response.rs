@@ -3,10 +3,19 @@
 use super::{
     body::write_body,
     connect::Connect,
+    dial::Dial,
     error::BuildError,
     flow::{Echo, Hangup, Leave, Pause, Redirect, Reject},
+    gather::Gather,
     macros::children,
+    pay::{Pay, Prompt},
+    play::Play,
+    queue::{Enqueue, Queue},
+    record::Record,
     say::Say,
+    sip::Refer,
+    sms::Sms,
+    start::{Start, Stop},
     writer::Writer,
 };
 use crate::value::Place;
@@ -24,20 +33,44 @@ children! {
     Verb open Raw {
         /// Connect the call to something that listens and speaks.
         Connect(Connect) = "Connect",
+        /// Put the caller through.
+        Dial(Dial) = "Dial",
         /// Play back what the caller says.
         Echo(Echo) = "Echo",
+        /// Put the caller into a queue.
+        Enqueue(Enqueue) = "Enqueue",
+        /// Ask for keys or words.
+        Gather(Gather) = "Gather",
         /// End the call.
         Hangup(Hangup) = "Hangup",
         /// Leave a queue.
         Leave(Leave) = "Leave",
         /// Be silent.
         Pause(Pause) = "Pause",
+        /// Take a payment.
+        Pay(Pay) = "Pay",
+        /// Play a recording.
+        Play(Play) = "Play",
+        /// Twilio's model lets a payment's prompt stand here; it belongs into [`Pay`].
+        Prompt(Prompt) = "Prompt",
+        /// Twilio's model lets a queue stand here; it belongs into [`Dial`].
+        Queue(Queue) = "Queue",
+        /// Record the caller.
+        Record(Record) = "Record",
         /// Go on with another document.
         Redirect(Redirect) = "Redirect",
+        /// Transfer a SIP caller away.
+        Refer(Refer) = "Refer",
         /// Decline the call.
         Reject(Reject) = "Reject",
         /// Speak.
         Say(Say) = "Say",
+        /// Send a text message.
+        Sms(Sms) = "Sms",
+        /// Start something beside the document.
+        Start(Start) = "Start",
+        /// Stop what was started.
+        Stop(Stop) = "Stop",
     }
 }
 
@@ -94,14 +127,34 @@ impl Response {
     verbs! {
         /// Connects the call to a noun such as [`Stream`](super::Stream), and waits until that ends.
         connect: Connect,
+        /// Puts the caller through to a number, a room, a queue or another [`Target`](super::Target).
+        dial: Dial,
+        /// Puts the caller into a queue.
+        enqueue: Enqueue,
+        /// Asks the caller for keys or words.
+        gather: Gather,
         /// Is silent, for some seconds or a [`Duration`](std::time::Duration).
         pause: Pause,
+        /// Takes a payment by keys.
+        pay: Pay,
+        /// Plays a recording, or presses keys.
+        play: Play,
+        /// Records the caller.
+        record: Record,
         /// Goes on with the document at a URL.
         redirect: Redirect,
+        /// Transfers a SIP caller away.
+        refer: Refer,
         /// Declines the call.
         reject: Reject,
         /// Speaks a text.
         say: Say,
+        /// Sends a text message.
+        sms: Sms,
+        /// Starts something that runs beside the document.
+        start: Start,
+        /// Stops what was started.
+        stop: Stop,
     }
 
     /// Plays back what the caller says.
