@@ -24,7 +24,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step { name: "purity", proves: "no build contains what it is meant to be free of", run: purity::check },
     Step { name: "supply", proves: "dependencies have a known source and an allowed licence", run: supply::check },
-    Step { name: "fuzz", proves: "the fuzz targets compile", run: fuzz::check },
+    Step { name: "fuzz", proves: "the fuzz targets are formatted and compile", run: fuzz::check },
     Step { name: "benches", proves: "each benchmark runs once", run: benches },
     Step { name: "tidy", proves: "files are short and hold nothing of one machine", run: tidy::check },
 ];
@@ -58,14 +58,13 @@ fn tools() -> Result<(), Failure> {
 }
 
 fn format() -> Result<(), Failure> {
-    run(&mut cargo(["fmt", "--all", "--check"]))?;
-    run(&mut cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+    run(&mut cargo(["fmt", "--all", "--check"]))
 }
 
 /// Rewrites every file as rustfmt would have it.
 pub(crate) fn fmt() -> Result<(), Failure> {
     run(&mut cargo(["fmt", "--all"]))?;
-    run(&mut cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml"]))
+    fuzz::fmt()
 }
 
 /// Clippy over every target with every feature.

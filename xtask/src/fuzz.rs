@@ -21,11 +21,25 @@ const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-saniti
                         -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
                         -Cdebug-assertions -Ccodegen-units=1";
 
-/// Compiles every target and refuses warnings. Nothing is linked, so the fuzzer's C++ library isn't built either: a C
-/// compiler is enough.
+/// Checks the format of every target, compiles it and refuses warnings. Nothing is linked, so the fuzzer's C++ library
+/// isn't built either: a C compiler is enough.
 pub(crate) fn check() -> Result<(), Failure> {
+    if !exists() {
+        println!("{MANIFEST} does not exist");
+        return Ok(());
+    }
+    run(&mut cargo(["fmt", "--manifest-path", MANIFEST, "--check"]))?;
     let args = ["clippy", "--locked", "--manifest-path", MANIFEST, "--all-targets", "--", "-D", "warnings"];
     run(cargo(args).env("CUSTOM_LIBFUZZER_PATH", root().join(MANIFEST)))
+}
+
+/// Formats every target. They are a workspace of their own, which `cargo fmt --all` doesn't reach.
+pub(crate) fn fmt() -> Result<(), Failure> {
+    if exists() { run(&mut cargo(["fmt", "--manifest-path", MANIFEST])) } else { Ok(()) }
+}
+
+fn exists() -> bool {
+    root().join(MANIFEST).is_file()
 }
 
 /// Runs one target, or all of them one after the other, each for `time`. Needs a C++ compiler. Inputs that reached new
