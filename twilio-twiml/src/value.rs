@@ -1,6 +1,6 @@
 //! Typed values that Twilio writes as text: in TwiML attributes, form fields and REST parameters.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 /// A value with one text form.
 ///
@@ -60,13 +60,29 @@ macro_rules! number_values {
             }
 
             fn read(text: &str) -> Result<Self, &'static str> {
-                text.trim().parse().map_err(|_| "a number")
+                digits(text).ok_or("a whole number")
             }
         }
     )*};
 }
 
-number_values!(u8, u16, u32, u64, i64);
+number_values!(u8, u16, u32, u64);
+
+impl Value for f64 {
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Owned(self.to_string())
+    }
+
+    fn read(text: &str) -> Result<Self, &'static str> {
+        text.trim().parse().ok().filter(|number: &f64| number.is_finite()).ok_or("a number")
+    }
+}
+
+/// Reads decimal digits and nothing else; Rust's own reader would take a plus sign.
+fn digits<T: FromStr>(text: &str) -> Option<T> {
+    let text = text.trim();
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
 
 /// Lists are written with one blank between the items (Twilio: TwiML, `statusCallbackEvent`).
 impl<T: Value> Value for Vec<T> {
@@ -119,7 +135,7 @@ macro_rules! durations {
             }
 
             fn read(text: &str) -> Result<Self, &'static str> {
-                text.trim().parse().map(Self).map_err(|_| concat!("a whole number of ", $unit))
+                digits(text).map(Self).ok_or(concat!("a whole number of ", $unit))
             }
         }
     )*};

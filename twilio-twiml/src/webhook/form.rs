@@ -134,10 +134,11 @@ impl<'a> Taking<'a> {
         Self { form, taken: vec![false; form.pairs.len()] }
     }
 
-    /// A parameter that may be missing. Twilio sends some without a value when it has none.
+    /// A parameter that may be missing. Twilio sends some without a value when it has none, and some durations as -1 when
+    /// they are not known yet.
     pub(crate) fn optional<T: Value>(&mut self, name: &'static str) -> Result<Option<T>, FormError> {
         match self.text(name) {
-            None | Some("") => Ok(None),
+            None | Some("" | "-1") => Ok(None),
             Some(text) => T::read(text).map(Some).map_err(|expected| FormError::Invalid { name, expected }),
         }
     }
@@ -171,7 +172,7 @@ macro_rules! webhook {
         $(optional { $($(#[$optional_doc:meta])* $optional:ident: $optional_type:ty = $optional_name:literal,)+ })?
     ) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[derive(Debug, Clone, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
             $($(#[$part_doc])* pub $part: $part_type,)?

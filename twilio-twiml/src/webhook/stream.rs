@@ -24,7 +24,7 @@ webhook! {
     /// The status callback of `<Stream>` (Twilio: TwiML, `<Stream>`, `statusCallback`).
     ///
     /// It may come before or after the message that says the same on the socket.
-    StreamStatus;
+    StreamProgress;
     required {
         /// The account.
         account_sid: AccountSid = "AccountSid",

@@ -10,3 +10,4 @@ mod signature;
 #[cfg(feature = "parse")]
 mod table;
 mod verifier;
+mod webhooks;
