@@ -100,6 +100,8 @@ pub(crate) enum Kind {
     Copier,
     /// The bridge one writes in an afternoon: tungstenite, JSON values, channels, four tasks a call.
     Naive,
+    /// This workspace's two transports without the relay between them.
+    Transports,
 }
 
 impl Kind {
@@ -108,6 +110,7 @@ impl Kind {
             Self::Bridge => "bridge",
             Self::Copier => "copier",
             Self::Naive => "naive",
+            Self::Transports => "transports",
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn head(plan: &Plan) -> io::Result<()> {
     writeln!(out, "{} s each, subject on core {}, peers on core {}", plan.seconds, plan.subject_core, plan.peer_core)?;
     writeln!(
         out,
-        "{:8} {:>5} {:>6} {:>5} {:>5} {:>6} {:>9} {:>8} {:>20} {:>20} {:>20} {:>14} {:>9}",
+        "{:10} {:>5} {:>6} {:>5} {:>5} {:>6} {:>9} {:>8} {:>20} {:>20} {:>20} {:>14} {:>9}",
         "subject",
         "calls",
         "core",
@@ -66,7 +66,7 @@ pub(crate) fn line(measured: &Measured) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "{:8} {:>5} {:>5.1}% {:>4.0}% {:>4.0}% {:>5.1}% {:>9.1} {:>8.1} {:>20} {:>20} {:>20} {:>14} {:>9}",
+        "{:10} {:>5} {:>5.1}% {:>4.0}% {:>4.0}% {:>5.1}% {:>9.1} {:>8.1} {:>20} {:>20} {:>20} {:>14} {:>9}",
         measured.kind.name(),
         measured.calls,
         measured.busy * 100.0,
@@ -103,7 +103,7 @@ pub(crate) fn summary(plan: &Plan, all: &[Measured]) -> io::Result<()> {
         let middle = |value: fn(&Measured) -> f64| median(of(kind).map(value).collect());
         writeln!(
             out,
-            "{:8} median of {} rounds: {:.1} µs CPU per call-second, {:.1} KiB per call, p99 up {:.0} µs, down {:.0} µs, \
+            "{:10} median of {} rounds: {:.1} µs CPU per call-second, {:.1} KiB per call, p99 up {:.0} µs, down {:.0} µs, \
              barge-in {:.0} µs, {:.0} sleeps/s",
             kind.name(),
             of(kind).count(),

@@ -4,53 +4,32 @@
 //! call is set up, one read and one write for each message that comes.
 
 use std::{
-    error::Error,
     future::poll_fn,
     io,
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::JoinSet,
+    net::TcpStream,
 };
 
-use super::Target;
+use super::Failure;
 
-pub(super) async fn serve(
-    listener: TcpListener,
-    target: Target,
-    mut stop: oneshot::Receiver<()>,
-) -> Result<(), Box<dyn Error>> {
-    let mut calls = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (caller, _) = accepted?;
-                calls.spawn(copy_call(caller, target.clone()));
-            }
-            _ = calls.join_next(), if !calls.is_empty() => {}
-            _ = &mut stop => return Ok(()),
-        }
-    }
-}
-
-async fn copy_call(mut caller: TcpStream, target: Target) -> io::Result<()> {
-    caller.set_nodelay(true)?;
-    let mut model = TcpStream::connect(target.model).await?;
+pub(super) async fn copy_call(mut caller: TcpStream, model: SocketAddr) -> Result<(), Failure> {
+    let mut model = TcpStream::connect(model).await?;
     model.set_nodelay(true)?;
     let (mut up, mut down) = (Copy::new(), Copy::new());
-    poll_fn(|cx| {
+    let end = poll_fn(|cx| {
         // Either side's end is the end of the call.
         if let Poll::Ready(end) = up.poll(cx, &mut caller, &mut model) {
             return Poll::Ready(end);
         }
         down.poll(cx, &mut model, &mut caller)
-    })
-    .await
+    });
+    Ok(end.await?)
 }
 
 struct Copy {

@@ -2,15 +2,15 @@
 //! in front of each writer, four tasks a call. Barge-in clears and truncates by a mark after each delta. No tools, no
 //! time-outs, no transcripts.
 
-use std::{collections::VecDeque, error::Error, sync::Arc};
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc};
 
 use futures_util::{SinkExt, Stream, StreamExt, stream::SplitSink};
-use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, pki_types::ServerName};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-    sync::{Mutex, mpsc, oneshot},
+    net::TcpStream,
+    sync::{Mutex, mpsc},
     task::JoinSet,
 };
 use tokio_rustls::TlsConnector;
@@ -19,27 +19,7 @@ use tokio_tungstenite::{
     tungstenite::{Error as WsError, Message},
 };
 
-use super::Target;
-
-type Failure = Box<dyn Error + Send + Sync>;
-
-pub(super) async fn serve(
-    listener: TcpListener,
-    target: Target,
-    mut stop: oneshot::Receiver<()>,
-) -> Result<(), Box<dyn Error>> {
-    let mut calls = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (caller, _) = accepted?;
-                calls.spawn(bridge_call(caller, target.clone()));
-            }
-            _ = calls.join_next(), if !calls.is_empty() => {}
-            _ = &mut stop => return Ok(()),
-        }
-    }
-}
+use super::Failure;
 
 /// What both directions must know of each other.
 #[derive(Default)]
@@ -52,11 +32,14 @@ struct Shared {
     played_ms: u64,
 }
 
-async fn bridge_call(caller: TcpStream, target: Target) -> Result<(), Failure> {
-    caller.set_nodelay(true)?;
-    let model = TcpStream::connect(target.model).await?;
+pub(super) async fn bridge_call(
+    caller: TcpStream,
+    model: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+) -> Result<(), Failure> {
+    let model = TcpStream::connect(model).await?;
     model.set_nodelay(true)?;
-    let Some(config) = target.tls else { return bridge_sockets(caller, model).await };
+    let Some(config) = tls else { return bridge_sockets(caller, model).await };
     let name = ServerName::try_from("localhost")?;
     bridge_sockets(caller, TlsConnector::from(config).connect(name, model).await?).await
 }
