@@ -7,7 +7,7 @@ use twilio_twiml::{
     jiff::Timestamp,
     phone::{Address, E164},
     sid::{AccountSid, CallSid, StreamSid},
-    webhook::{CallContext, Form, StreamEvent, StreamStatus, VoiceRequest, Webhook, signature::AuthToken},
+    webhook::{CallContext, Form, StreamEvent, StreamProgress, VoiceRequest, Webhook, signature::AuthToken},
     words::{CallStatus, Direction, Method},
 };
 use url::Url;
@@ -133,7 +133,8 @@ impl Leg {
         event: StreamEvent,
         error: Option<&Alert>,
     ) -> Form {
-        let mut status = StreamStatus::new(self.account_sid.clone(), self.call_sid.clone(), stream_sid.clone(), event);
+        let mut status =
+            StreamProgress::new(self.account_sid.clone(), self.call_sid.clone(), stream_sid.clone(), event);
         status.name = Some(name.unwrap_or(stream_sid.as_str()).to_owned());
         status.error = error.map(|alert| format!("{} - {}", alert.code.number(), alert.code.meaning()));
         status.timestamp = Some(Timestamp::now());

@@ -122,10 +122,11 @@ impl Caller {
             Step::AgentSpokeFor(time) => {
                 (heard.speaking_for.is_some_and(|spoken| spoken >= *time), "the agent to speak for some time")
             }
-            Step::AgentFinishes => (
-                self.answered && self.tick.saturating_sub(self.silent_since) >= self.turn_gap,
-                "the agent to speak and to finish",
-            ),
+            Step::AgentFinishes(gap) => {
+                let gap = gap.map_or(self.turn_gap, frames_in);
+                let silent = self.tick.saturating_sub(self.silent_since);
+                (self.answered && silent >= gap, "the agent to speak and to finish")
+            }
             Step::Say { .. } | Step::Press(_) => (heard.phase >= Phase::Answered, "the call to be answered"),
             Step::DropSocket => (heard.phase == Phase::Streaming, "a media stream"),
             Step::Pause(_) | Step::LoseAudio(_) | Step::HangUpIn(_) => (true, ""),
@@ -136,7 +137,7 @@ impl Caller {
     fn begin(&mut self, step: Step) -> Option<Act> {
         match step {
             Step::Phase(_) | Step::AgentSpeaks | Step::AgentSpokeFor(_) => None,
-            Step::AgentFinishes => {
+            Step::AgentFinishes(_) => {
                 // The next wait is for the agent's next words.
                 self.answered = false;
                 None

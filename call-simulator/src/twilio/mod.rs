@@ -30,6 +30,8 @@
 mod account;
 mod call;
 mod caller;
+mod callers;
+pub mod cli;
 mod clock;
 mod debugger;
 mod dial;

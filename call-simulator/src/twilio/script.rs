@@ -67,9 +67,13 @@ pub(super) enum Step {
     Phase(Phase),
     AgentSpeaks,
     AgentSpokeFor(Duration),
-    AgentFinishes,
+    /// Silent for this long after having been heard; the script's turn gap if `None`.
+    AgentFinishes(Option<Duration>),
     Pause(Duration),
-    Say { text: String, audio: Bytes },
+    Say {
+        text: String,
+        audio: Bytes,
+    },
     Press(DtmfDigit),
     LoseAudio(Duration),
     HangUpIn(Duration),
@@ -114,7 +118,13 @@ impl CallerScript {
     /// Waits until the agent has been heard after the caller's last words and then was silent for the
     /// [turn gap](CallerScript::turn_gap).
     pub fn until_agent_finishes(self) -> Self {
-        self.step(Step::AgentFinishes)
+        self.step(Step::AgentFinishes(None))
+    }
+
+    /// As [`until_agent_finishes`](CallerScript::until_agent_finishes) with a silence of its own, for an agent who is
+    /// known to pause, such as to look something up.
+    pub fn until_agent_is_silent_for(self, time: Duration) -> Self {
+        self.step(Step::AgentFinishes(Some(time)))
     }
 
     /// Waits until the agent has been speaking for this long, so that what follows interrupts.

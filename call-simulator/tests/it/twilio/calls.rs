@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use call_simulator::{
     audio::fixtures::en,
-    twilio::{CallEnd, CallOptions, CallerScript, Event, Phase, StreamEnd},
+    twilio::{CallEnd, CallOptions, CallerScript, Event, Number, Phase, SpeechSpan, StreamEnd, TwilioSimulator},
 };
 use futures_util::future::join_all;
 use realtime_bridge::media::twilio::wire::FromTwilio;
@@ -59,11 +59,7 @@ async fn a_conversation_over_a_media_stream_and_its_report() {
         .start()
         .await;
     let number = app.number().with_status_callback(format!("http://{}/call-status", app.address).parse().unwrap());
-    let twilio = call_simulator::twilio::TwilioSimulator::builder()
-        .auth_token(super::app::TOKEN)
-        .number(number)
-        .start()
-        .unwrap();
+    let twilio = TwilioSimulator::builder().auth_token(super::app::TOKEN).number(number).start().unwrap();
     let caller = CallerScript::new().turn_gap(ms(200)).until_agent_finishes().say_audio("a tone", tone(500));
 
     let report = twilio.call(CallOptions::new(caller).with_parameter("CallerName", "José")).await;
@@ -98,7 +94,7 @@ async fn a_conversation_over_a_media_stream_and_its_report() {
     assert_eq!((stream.counts.marks_received, stream.counts.marks_returned), (2, 2));
     assert_eq!((stream.counts.audio_received, stream.unheard), (6_400, ms(0)));
 
-    let second = |side: &[u8], span: call_simulator::twilio::SpeechSpan| {
+    let second = |side: &[u8], span: SpeechSpan| {
         let at = |time: Duration| usize::try_from(time.as_millis()).unwrap() * 8;
         side[at(span.start)..at(span.end)].to_vec()
     };
@@ -182,7 +178,15 @@ async fn a_caller_hangs_up_in_each_phase() {
             .start()
             .await;
 
-        let report = app.twilio().call(CallOptions::new(caller)).await;
+        let twilio = if phase == Phase::Ringing {
+            let voice_url = format!("http://{silent_address}/voice").parse().unwrap();
+            let number = Number::new("+815012345678".parse().unwrap(), voice_url);
+            TwilioSimulator::builder().number(number).start().unwrap()
+        } else {
+            app.twilio()
+        };
+
+        let report = twilio.call(CallOptions::new(caller)).await;
 
         let log = &report.timeline;
         assert_eq!(report.end, CallEnd::CallerHungUp { phase }, "{log}");
