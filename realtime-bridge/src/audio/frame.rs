@@ -2,15 +2,14 @@
 
 use std::{fmt, time::Duration};
 
-use base64::{
-    Engine, alphabet,
-    engine::general_purpose::{GeneralPurpose, PAD, STANDARD},
-};
 use bytes::Bytes;
 
-use super::AudioFormat;
+use super::{
+    AudioFormat,
+    base64::{self, is_base64},
+};
 
-/// Text that is not the base64 of whole samples.
+/// Why audio is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
@@ -20,10 +19,21 @@ pub enum FrameError {
         /// Length of the refused text in bytes.
         length: usize,
     },
+    /// Audio in another format than the one that is converted from.
+    #[error("{expected} was to be converted, not {got}")]
+    WrongFormat {
+        /// The format that is converted from.
+        expected: AudioFormat,
+        /// The format of the refused frame.
+        got: AudioFormat,
+    },
 }
 
-/// Takes all that [`is_base64`] accepts.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
+/// Bytes of silence that are always at hand: one second of G.711.
+const SILENCE: usize = 8_000;
+static MULAW_SILENCE: [u8; SILENCE] = [AudioFormat::MuLaw.silence_byte(); SILENCE];
+static ALAW_SILENCE: [u8; SILENCE] = [AudioFormat::ALaw.silence_byte(); SILENCE];
+static PCM_SILENCE: [u8; SILENCE] = [0; SILENCE];
 
 /// A run of audio in one format, of any length.
 ///
@@ -69,10 +79,19 @@ impl AudioFrame {
         Self { format, payload: Payload::Base64(text) }
     }
 
-    /// Silence of the given length, rounded down to a whole sample.
+    /// Silence of the given length, rounded down to a whole sample. Up to a second of G.711 needs no memory.
     #[must_use]
     pub fn silence(format: AudioFormat, duration: Duration) -> Self {
-        Self::raw(format, vec![format.silence_byte(); format.bytes_in(duration)])
+        let length = format.bytes_in(duration);
+        let ready = match format {
+            AudioFormat::MuLaw => &MULAW_SILENCE,
+            AudioFormat::ALaw => &ALAW_SILENCE,
+            AudioFormat::Pcm16(_) => &PCM_SILENCE,
+        };
+        match ready.get(..length) {
+            Some(bytes) => Self::raw(format, Bytes::from_static(bytes)),
+            None => Self::raw(format, vec![format.silence_byte(); length]),
+        }
     }
 
     /// Encoding and rate.
@@ -110,14 +129,14 @@ impl AudioFrame {
     pub fn to_raw(&self) -> Bytes {
         match &self.payload {
             Payload::Raw(bytes) => bytes.clone(),
-            Payload::Base64(text) => LENIENT.decode(text).expect("checked when the frame was made").into(),
+            Payload::Base64(text) => base64::decode(text).into(),
         }
     }
 
     /// Appends the standard base64 of the audio; copies a frame that came as base64.
     pub fn push_base64(&self, out: &mut String) {
         match &self.payload {
-            Payload::Raw(bytes) => STANDARD.encode_string(bytes, out),
+            Payload::Raw(bytes) => base64::encode(bytes, out),
             Payload::Base64(text) => out.push_str(std::str::from_utf8(text).expect("base64 is ASCII")),
         }
     }
@@ -142,10 +161,42 @@ impl fmt::Debug for AudioFrame {
     }
 }
 
-/// Whether text is standard, padded base64. Trailing bits may be set, as some encoders leave them.
-pub(crate) fn is_base64(text: &[u8]) -> bool {
-    let padding = text.iter().rev().take(2).take_while(|b| **b == b'=').count();
-    let body = &text[..text.len() - padding];
-    text.len().is_multiple_of(4)
-        && body.iter().fold(true, |ok, b| ok & (b.is_ascii_alphanumeric() | (*b == b'+') | (*b == b'/')))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::SampleRate;
+
+    #[test]
+    fn a_frame_is_the_same_audio_in_both_dresses() {
+        for length in [0, 1, 2, 3, 160, 161, 162] {
+            let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+            let raw = AudioFrame::raw(AudioFormat::MuLaw, bytes.clone());
+            let mut text = String::new();
+            raw.push_base64(&mut text);
+            let encoded = AudioFrame::base64(AudioFormat::MuLaw, text.clone()).unwrap();
+            assert_eq!(encoded.to_raw(), bytes);
+            assert_eq!((encoded.byte_len(), encoded.base64_len()), (raw.byte_len(), raw.base64_len()));
+            assert_eq!((encoded.duration(), encoded.is_empty()), (raw.duration(), length == 0));
+            let mut again = String::new();
+            encoded.push_base64(&mut again);
+            assert_eq!(again, text);
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_base64_is_refused_with_its_length() {
+        let error = AudioFrame::base64(AudioFormat::MuLaw, "//7+\"").unwrap_err();
+        assert_eq!(error, FrameError::NotBase64 { length: 5 });
+    }
+
+    #[test]
+    fn silence_has_the_length_asked_for_in_each_format() {
+        for format in [AudioFormat::MuLaw, AudioFormat::ALaw, AudioFormat::Pcm16(SampleRate::Hz24000)] {
+            for ms in [0, 20, 1_000, 10_000] {
+                let silence = AudioFrame::silence(format, Duration::from_millis(ms));
+                assert_eq!(silence.duration(), Duration::from_millis(ms));
+                assert!(silence.to_raw().iter().all(|byte| *byte == format.silence_byte()));
+            }
+        }
+    }
 }
