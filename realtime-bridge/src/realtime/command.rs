@@ -94,6 +94,22 @@ pub struct ResponseOptions {
     pub without_tools: bool,
 }
 
+impl ResponseOptions {
+    /// Uses these in place of the session's instructions.
+    #[must_use]
+    pub fn with_instructions(mut self, instructions: impl Into<String>) -> Self {
+        self.instructions = Some(instructions.into());
+        self
+    }
+
+    /// The model must not call tools in this answer.
+    #[must_use]
+    pub const fn without_tools(mut self) -> Self {
+        self.without_tools = true;
+        self
+    }
+}
+
 /// What changes in mid-call. `None` leaves things as they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
@@ -102,4 +118,20 @@ pub struct SessionUpdate {
     pub instructions: Option<String>,
     /// New tools, all of them.
     pub tools: Option<Vec<ToolSpec>>,
+}
+
+impl SessionUpdate {
+    /// Sets new instructions.
+    #[must_use]
+    pub fn with_instructions(mut self, instructions: impl Into<String>) -> Self {
+        self.instructions = Some(instructions.into());
+        self
+    }
+
+    /// Sets new tools, all of them.
+    #[must_use]
+    pub fn with_tools(mut self, tools: Vec<ToolSpec>) -> Self {
+        self.tools = Some(tools);
+        self
+    }
 }

@@ -1,7 +1,56 @@
 //! The voice model: one conversation with a provider.
+//!
+//! A provider is a [`RealtimeClient`]. It opens a [`RealtimeSession`], which is a stream of [`RealtimeEvent`]s and a sink
+//! of [`RealtimeCommand`]s. The vocabulary is that of conversations, not of one provider; where providers differ, the
+//! difference is data ([`Capabilities`]), so that whoever drives a session needs no case for each of them.
+//!
+//! ```
+//! use futures_util::{SinkExt, StreamExt};
+//! use realtime_bridge::realtime::{
+//!     ConnectError, RealtimeClient, RealtimeCommand, RealtimeEvent, RequestId, ResponseOptions, SessionConfig,
+//! };
+//!
+//! /// Has the model greet, whoever provides it, and counts the milliseconds of speech.
+//! async fn greeting(client: &impl RealtimeClient) -> Result<u128, ConnectError> {
+//!     let config = SessionConfig::default().with_instructions("Greet the caller in one sentence.");
+//!     let mut session = client.connect(&config).await?;
+//!     let request = RequestId(1);
+//!     let greet = RealtimeCommand::Respond { request, options: ResponseOptions::default() };
+//!     let mut spoken = 0;
+//!     if session.send(greet).await.is_ok() {
+//!         while let Some(Ok(event)) = session.next().await {
+//!             match event {
+//!                 RealtimeEvent::Audio { frame, .. } => spoken += frame.duration().as_millis(),
+//!                 RealtimeEvent::ResponseDone(_) => break,
+//!                 _ => {}
+//!             }
+//!         }
+//!     }
+//!     Ok(spoken)
+//! }
+//! # use realtime_bridge::realtime::memory::MemoryClient;
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! # let (client, mut provider) = MemoryClient::new();
+//! # let model = async {
+//! #     let mut model = provider.accept().await.unwrap();
+//! #     let _ = model.recv().await;
+//! #     model.say(None, "Hello.", std::time::Duration::from_millis(700)).await;
+//! # };
+//! # let (spoken, ()) = tokio::join!(greeting(&client), model);
+//! # assert_eq!(spoken.unwrap(), 700);
+//! # }
+//! ```
+//!
+//! - [`openai`] (feature `openai`): OpenAI Realtime over WebSocket.
+//! - [`memory`]: a provider that your tests play.
+//! - [`conformance`] (feature `conformance`): what an implementation of yours must pass.
+//! - [`classify`] sorts a provider's errors by what to do about them.
 
 mod command;
 mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error_class;
 mod event;
 mod id;

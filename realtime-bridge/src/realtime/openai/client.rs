@@ -13,11 +13,11 @@ use tokio_tungstenite::{
 
 use super::{
     ConfigError, OpenAiConfig, OpenAiSession,
+    decode::{malformed, provider_error},
     endpoint::Endpoint,
     session::{binary, close_reason, session_error},
     settings,
     socket::Socket,
-    translate::{malformed, provider_error},
     wire::{ClientEvent, ErrorBody, ServerEvent, Session, SessionUpdate},
 };
 use crate::realtime::{ConnectError, ErrorClass, RealtimeClient, SessionConfig, classify};

@@ -21,10 +21,10 @@ use tokio_tungstenite::{
 
 use super::{
     OpenAiConfig,
-    command::encode,
+    decode::EventDecoder,
+    encode::encode_command,
     keep_alive::{KeepAlive, Tick},
     socket::Socket,
-    translate::Translator,
 };
 use crate::realtime::{
     Capabilities, CloseReason, RealtimeCommand, RealtimeEvent, RealtimeSession, SessionError, SessionInfo,
@@ -40,7 +40,7 @@ const SESSION_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// [`close_timeout`](OpenAiConfig::close_timeout); dropping the session just cuts the connection.
 pub struct OpenAiSession {
     socket: WebSocketStream<Socket>,
-    translator: Translator,
+    decoder: EventDecoder,
     keep_alive: KeepAlive,
     capabilities: Capabilities,
     info: SessionInfo,
@@ -56,7 +56,7 @@ impl OpenAiSession {
     pub(super) fn new(socket: WebSocketStream<Socket>, info: SessionInfo, config: &OpenAiConfig) -> Self {
         Self {
             socket,
-            translator: Translator::new(info.output_format),
+            decoder: EventDecoder::new(info.output_format),
             keep_alive: KeepAlive::new(config.ping_interval, config.silence_limit),
             capabilities: Capabilities::client_driven().with_session_limit(SESSION_LIMIT),
             info,
@@ -122,7 +122,7 @@ impl Stream for OpenAiSession {
                 Poll::Ready(Some(Ok(Message::Text(text)))) => {
                     this.keep_alive.heard();
                     let message = Bytes::from(text.clone());
-                    break this.translator.translate(&message, &text);
+                    break this.decoder.decode_text(&message, &text);
                 }
                 Poll::Ready(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => {
                     this.keep_alive.heard();
@@ -165,7 +165,7 @@ impl Sink<RealtimeCommand> for OpenAiSession {
         if !self.is_open() {
             return Err(gone());
         }
-        let message = Message::text(encode(&command));
+        let message = Message::text(encode_command(&command));
         Pin::new(&mut self.socket).start_send(message).map_err(|error| self.failed(error))
     }
 

@@ -1,7 +1,7 @@
 //! Our settings as the provider's, and what the provider made of them.
 
 use super::{
-    command::tools,
+    encode::tools,
     wire::{
         Audio, AudioInput, AudioOutput, Format, MaxTokens, NoiseReductionSettings, Nullable, Reasoning, SemanticVad,
         ServerVad, Session, TranscriptionSettings, TurnDetectionSettings, Voice,

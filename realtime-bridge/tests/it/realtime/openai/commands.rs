@@ -63,11 +63,8 @@ async fn answers_are_asked_for_and_stopped_by_name() {
         json!({"type": "response.create", "event_id": "req_7", "response": {"metadata": {"client_event_id": "req_7"}}}),
     )
     .await;
-    let mut options = ResponseOptions::default();
-    options.instructions = Some("Greet.".into());
-    options.without_tools = true;
     check(
-        respond(options),
+        respond(ResponseOptions::default().with_instructions("Greet.").without_tools()),
         json!({"type": "response.create", "event_id": "req_7", "response": {
             "instructions": "Greet.", "tool_choice": "none", "metadata": {"client_event_id": "req_7"}
         }}),
@@ -129,8 +126,7 @@ async fn entries_of_every_kind_can_be_added() {
 #[tokio::test]
 async fn an_update_leaves_alone_what_it_does_not_name() {
     let request = RequestId(10);
-    let mut update = SessionUpdate::default();
-    update.instructions = Some("Say goodbye.".into());
+    let update = SessionUpdate::default().with_instructions("Say goodbye.");
     check(
         RealtimeCommand::Update { request, update },
         json!({
@@ -139,8 +135,7 @@ async fn an_update_leaves_alone_what_it_does_not_name() {
         }),
     )
     .await;
-    let mut update = SessionUpdate::default();
-    update.tools = Some(vec![ToolSpec::new("bye", "", Value::Null)]);
+    let update = SessionUpdate::default().with_tools(vec![ToolSpec::new("bye", "", Value::Null)]);
     check(
         RealtimeCommand::Update { request, update },
         json!({

@@ -328,7 +328,8 @@ async fn a_session_that_is_not_as_asked_is_refused() {
             peer
         }
     };
-    let cases: [(fn(&mut Value), &str, &str, &str); 4] = [
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str, &str, &str); 4] = [
         (
             |audio| audio["input"]["format"] = json!({"type": "audio/pcm", "rate": 24000}),
             "the input format",

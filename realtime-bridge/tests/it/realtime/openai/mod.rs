@@ -1,6 +1,8 @@
 //! OpenAI Realtime, against a server on loopback that a test plays.
 
 mod commands;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod connect;
 mod events;
 mod server;

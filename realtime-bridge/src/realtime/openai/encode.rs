@@ -19,9 +19,11 @@ pub(super) const REQUEST_KEY: &str = "client_event_id";
 const APPEND_HEAD: &str = r#"{"type":"input_audio_buffer.append","audio":""#;
 const APPEND_TAIL: &str = r#""}"#;
 
-/// The text of the client event for a command. The event's id is the request's name, so that an error finds its way
-/// back.
-pub(super) fn encode(command: &RealtimeCommand) -> String {
+/// The text of the client event for a command; [`OpenAiSession`](super::OpenAiSession) without its socket.
+///
+/// The event's id is the request's name, so that an error finds its way back.
+#[must_use]
+pub fn encode_command(command: &RealtimeCommand) -> String {
     let event = match command {
         RealtimeCommand::Append(frame) => return append(frame),
         RealtimeCommand::ClearInput => ClientEvent::InputAudioClear(Bare::default()),

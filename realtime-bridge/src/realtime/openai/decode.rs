@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::{
-    command::REQUEST_KEY,
     delta::{Delta, DeltaKind, scan},
+    encode::REQUEST_KEY,
     wire::{ErrorBody, FunctionCall, Item, ItemEvent, ParseError, Response, ServerEvent, TokenUsage},
 };
 use crate::{
@@ -19,9 +19,19 @@ use crate::{
     },
 };
 
-/// Turns a session's events into ours, in order.
+/// Turns the text of a session's events into [`RealtimeEvent`]s, in order; [`OpenAiSession`](super::OpenAiSession)
+/// without its socket.
+///
+/// ```
+/// use realtime_bridge::{audio::AudioFormat, realtime::{RealtimeEvent, openai::EventDecoder}};
+///
+/// let mut decoder = EventDecoder::new(AudioFormat::MuLaw);
+/// let text = r#"{"type":"input_audio_buffer.speech_started","event_id":"event_1","audio_start_ms":1200,"item_id":"item_1"}"#;
+/// let event = decoder.decode(&text.into()).unwrap();
+/// assert!(matches!(event, RealtimeEvent::SpeechStarted { audio_start, .. } if audio_start.as_millis() == 1_200));
+/// ```
 #[derive(Debug)]
-pub(super) struct Translator {
+pub struct EventDecoder {
     format: AudioFormat,
     /// The last names seen; a name that comes again costs no allocation.
     response: ResponseId,
@@ -30,13 +40,27 @@ pub(super) struct Translator {
     out_of_band: Vec<String>,
 }
 
-impl Translator {
-    pub(super) fn new(format: AudioFormat) -> Self {
+impl EventDecoder {
+    /// A decoder for a session whose speech has this format.
+    #[must_use]
+    pub fn new(format: AudioFormat) -> Self {
         Self { format, response: "".into(), item: "".into(), out_of_band: Vec::new() }
     }
 
-    /// The event in a message. `message` is UTF-8; frames of audio keep a slice of it.
-    pub(super) fn translate(&mut self, message: &Bytes, text: &str) -> Result<RealtimeEvent, SessionError> {
+    /// The event in a message. Audio is not copied: its frame keeps a slice of the message.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Malformed`] when the message is not an event, or a known event lacks what it must have.
+    pub fn decode(&mut self, message: &Bytes) -> Result<RealtimeEvent, SessionError> {
+        match std::str::from_utf8(message) {
+            Ok(text) => self.decode_text(message, text),
+            Err(error) => Err(SessionError::Malformed { event: "event".to_owned(), source: Box::new(error) }),
+        }
+    }
+
+    /// As `decode`, where `text` is all of `message` and known to be UTF-8.
+    pub(super) fn decode_text(&mut self, message: &Bytes, text: &str) -> Result<RealtimeEvent, SessionError> {
         if self.out_of_band.is_empty()
             && let Some(delta) = scan(text)
         {
@@ -48,7 +72,7 @@ impl Translator {
                 return Ok(event);
             }
         }
-        self.in_full(text)
+        self.decode_in_full(text)
     }
 
     /// `None` when the audio is not base64, so that the full parser tells the error.
@@ -70,8 +94,9 @@ impl Translator {
         })
     }
 
-    /// The way for every event, which the fast way must agree with.
-    pub(super) fn in_full(&mut self, text: &str) -> Result<RealtimeEvent, SessionError> {
+    /// As `decode`, by the full parser alone, which the fast way must agree with.
+    #[doc(hidden)]
+    pub fn decode_in_full(&mut self, text: &str) -> Result<RealtimeEvent, SessionError> {
         let event = ServerEvent::parse(text).map_err(malformed)?;
         let kind = event.kind().to_owned();
         let other = || match serde_json::from_str::<&RawValue>(text) {
