@@ -105,6 +105,11 @@ impl SpeechDetector {
         Self { settings, window: Vec::new(), windows: 0, speaking: false, run: 0 }
     }
 
+    /// Takes new settings for audio of the same rate; speech that is under way stays so.
+    pub const fn reconfigure(&mut self, settings: SpeechSettings) {
+        self.settings = settings;
+    }
+
     /// Whether somebody is speaking at the end of what was pushed.
     #[must_use]
     pub const fn is_speaking(&self) -> bool {
