@@ -1,4 +1,5 @@
 //! Behaviour of the crate, seen from outside.
 
+mod audio;
 mod media;
 mod realtime;

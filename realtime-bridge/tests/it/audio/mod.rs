@@ -1,0 +1,4 @@
+//! What conversions do to sound, measured.
+
+mod resample;
+mod signal;
