@@ -216,10 +216,12 @@ pub struct SessionInfo {
     pub input_format: AudioFormat,
     /// The format the model's audio has.
     pub output_format: AudioFormat,
+    /// Who begins and stops answers.
+    pub turn_owner: TurnOwner,
 }
 
 impl SessionInfo {
-    /// A session with these formats.
+    /// A session with these formats, whose provider begins and stops answers.
     #[must_use]
     pub fn new(
         id: impl Into<String>,
@@ -227,7 +229,14 @@ impl SessionInfo {
         input_format: AudioFormat,
         output_format: AudioFormat,
     ) -> Self {
-        Self { id: id.into(), model: model.into(), input_format, output_format }
+        Self { id: id.into(), model: model.into(), input_format, output_format, turn_owner: TurnOwner::Provider }
+    }
+
+    /// Sets who begins and stops answers.
+    #[must_use]
+    pub const fn with_turn_owner(mut self, owner: TurnOwner) -> Self {
+        self.turn_owner = owner;
+        self
     }
 }
 

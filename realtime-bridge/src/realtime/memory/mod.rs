@@ -58,7 +58,8 @@ pub fn pair(config: &SessionConfig) -> (MemorySession, MemoryModel) {
 #[must_use]
 pub fn pair_with(config: &SessionConfig, capabilities: Capabilities) -> (MemorySession, MemoryModel) {
     let (events, commands) = (Pipe::new(EVENTS), Pipe::new(COMMANDS));
-    let info = SessionInfo::new("memory", "memory", config.input_format, config.output_format);
+    let info = SessionInfo::new("memory", "memory", config.input_format, config.output_format)
+        .with_turn_owner(config.turn_detection.owner());
     let session =
         MemorySession { events: events.clone(), commands: commands.clone(), capabilities, info: info.clone() };
     (session, MemoryModel::new(events, commands, config.clone(), info))

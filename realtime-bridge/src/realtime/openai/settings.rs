@@ -69,7 +69,8 @@ pub(super) fn agreed(config: &SessionConfig, echo: &Session) -> Result<SessionIn
         return Err(ConnectError::NotAsAsked { what: "the voice", asked, got });
     }
     let name = |text: &Option<String>| text.clone().unwrap_or_default();
-    Ok(SessionInfo::new(name(&echo.id), name(&echo.model), config.input_format, config.output_format))
+    let info = SessionInfo::new(name(&echo.id), name(&echo.model), config.input_format, config.output_format);
+    Ok(info.with_turn_owner(config.turn_detection.owner()))
 }
 
 fn same_format(what: &'static str, asked: AudioFormat, got: Option<&Format>) -> Result<(), ConnectError> {

@@ -1,0 +1,355 @@
+//! The driver: the only place that owns both connections and the clock.
+//!
+//! ```
+//! # use realtime_bridge::{audio::AudioFormat, bridge::Bridge, media, realtime::{self, SessionConfig}};
+//! # async fn example() -> Result<(), realtime_bridge::bridge::BridgeError> {
+//! let (line, _caller) = media::memory::line(AudioFormat::MuLaw);
+//! let (session, _model) = realtime::memory::session(&SessionConfig::default());
+//! let report = Bridge::new(line, session)?.run().await;
+//! println!("{}", report.reason);
+//! # Ok(())
+//! # }
+//! ```
+
+mod handle;
+mod report;
+mod tasks;
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{Sink, SinkExt, StreamExt};
+pub use handle::{CallEnded, CallHandle, Updates};
+pub use report::CallReport;
+use tokio::{
+    sync::{broadcast, mpsc},
+    time::{Instant, Sleep, sleep_until, timeout},
+};
+
+use self::tasks::ToolTasks;
+use crate::{
+    media::MediaTransport,
+    realtime::{RealtimeSession, TurnOwner},
+    relay::{BargeIn, CallCommand, CallConfig, CallUpdate, EndReason, Relay, ToolAction},
+    tool::ToolSet,
+};
+
+/// Commands that may wait. They are few, and the driver takes them at once.
+const COMMANDS: usize = 32;
+
+/// Updates a watcher may be behind before it misses some.
+const UPDATES: usize = 256;
+
+/// Inputs taken from one side before the others have their turn, so that a flood on one does not starve them.
+const FAIR_SHARE: usize = 64;
+
+/// How long the last words to each side may take at the end of a call.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long tools may go on after the call, so that what they do is not cut in half.
+const TOOLS_LIMIT: Duration = Duration::from_secs(5);
+
+/// Where the timer stands while nothing is due.
+const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The shortest time between two looks at the clock.
+const BREATH: Duration = Duration::from_millis(1);
+
+/// Why a call cannot be bridged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BridgeError {
+    /// The configuration cannot work; all problems are named.
+    #[error("the call configuration cannot work: {}", .problems.join("; "))]
+    Config {
+        /// One sentence each.
+        problems: Vec<String>,
+    },
+}
+
+/// One call between a line and a voice model.
+///
+/// [`Bridge::run`] is one future that owns both connections: nothing is spawned for the audio, and dropping it closes
+/// both and aborts the tools.
+#[derive(Debug)]
+pub struct Bridge<M, S> {
+    media: M,
+    session: S,
+    config: CallConfig,
+    tools: ToolSet,
+    commands: mpsc::Receiver<CallCommand>,
+    handle: CallHandle,
+    updates: broadcast::Sender<CallUpdate>,
+}
+
+impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
+    /// Joins a line and a session, with the default configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`BridgeError::Config`] when the two do not fit.
+    pub fn new(media: M, session: S) -> Result<Self, BridgeError> {
+        Self::with_config(media, session, CallConfig::default())
+    }
+
+    /// Joins a line and a session.
+    ///
+    /// # Errors
+    ///
+    /// [`BridgeError::Config`] with everything that cannot work.
+    pub fn with_config(media: M, session: S, config: CallConfig) -> Result<Self, BridgeError> {
+        let mut problems = config.problems();
+        if matches!(config.barge_in, BargeIn::Confirmed { .. }) && session.info().turn_owner != TurnOwner::Bridge {
+            problems.push(
+                "barge_in is Confirmed, but the provider owns the turns: use TurnDetection::with_owner(TurnOwner::Bridge)"
+                    .into(),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(BridgeError::Config { problems });
+        }
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let updates = broadcast::Sender::new(UPDATES);
+        let handle = CallHandle::new(sender, updates.downgrade());
+        Ok(Self { media, session, config, tools: ToolSet::new(), commands, handle, updates })
+    }
+
+    /// Gives the model tools. Their [`specs`](ToolSet::specs) have to be in the session's configuration.
+    #[must_use]
+    pub fn with_tools(mut self, tools: ToolSet) -> Self {
+        self.tools = tools;
+        self
+    }
+
+    /// A handle to tell the call things and to watch it. May be taken before the call runs and cloned at will.
+    #[must_use]
+    pub fn handle(&self) -> CallHandle {
+        self.handle.clone()
+    }
+
+    /// Carries the call to its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the call: both connections are closed, tools are aborted.
+    pub async fn run(self) -> CallReport {
+        let Self { media, session, config, tools, commands, handle, updates } = self;
+        let relay = Relay::new(config, media.format(), session.info(), session.capabilities().clone())
+            .with_tools(tools.options());
+        let tasks = ToolTasks::new(tools, handle);
+        let began = Instant::now();
+        let mut driver = Driver {
+            media,
+            session,
+            relay,
+            tasks,
+            commands,
+            updates,
+            timer: Box::pin(sleep_until(began)),
+            armed: began,
+            media_written: false,
+            session_written: false,
+        };
+        let reason = poll_fn(|cx| driver.poll(cx)).await;
+        driver.finish(reason, began).await
+    }
+}
+
+struct Driver<M, S> {
+    media: M,
+    session: S,
+    relay: Relay,
+    tasks: ToolTasks,
+    commands: mpsc::Receiver<CallCommand>,
+    updates: broadcast::Sender<CallUpdate>,
+    timer: Pin<Box<Sleep>>,
+    /// When the timer wakes us. It is only ever moved to be earlier, until it has fired: waking too early is harmless,
+    /// and moving it with every frame is not free.
+    armed: Instant,
+    /// Something was written that is not yet flushed.
+    media_written: bool,
+    session_written: bool,
+}
+
+impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
+    /// One wake-up: everything that came is taken in, everything to be sent is written, each side is flushed once.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
+        let now = Instant::now();
+        self.take_commands(cx, now);
+        let more_media = self.take_media(cx, now);
+        let more_model = self.take_model(cx, now);
+        self.take_results(cx, now);
+        if self.timer.as_mut().poll(cx).is_ready() {
+            self.relay.handle_timeout(now.into_std());
+            self.armed = now + NEVER;
+            self.timer.as_mut().reset(self.armed);
+        }
+        self.write_media(cx, now);
+        self.write_model(cx, now);
+        self.start_tools();
+        self.tell_watchers();
+        if let Some(reason) = self.relay.poll_end() {
+            return Poll::Ready(reason.clone());
+        }
+        self.arm(cx, now);
+        if more_media || more_model {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn take_commands(&mut self, cx: &mut Context<'_>, now: Instant) {
+        while let Poll::Ready(Some(command)) = self.commands.poll_recv(cx) {
+            if let CallCommand::UpdateTools(tools) = &command {
+                self.tasks.update(tools.clone());
+            }
+            self.relay.handle_command(now.into_std(), command);
+        }
+    }
+
+    /// True when there may be more.
+    fn take_media(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        for _ in 0..FAIR_SHARE {
+            match self.media.poll_next_unpin(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Some(Ok(event))) => self.relay.handle_media(now.into_std(), event),
+                Poll::Ready(Some(Err(error))) => {
+                    self.relay.handle_media_closed(now.into_std(), Some(error));
+                    return false;
+                }
+                Poll::Ready(None) => {
+                    self.relay.handle_media_closed(now.into_std(), None);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// True when there may be more.
+    fn take_model(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        for _ in 0..FAIR_SHARE {
+            match self.session.poll_next_unpin(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Some(Ok(event))) => self.relay.handle_model(now.into_std(), event),
+                Poll::Ready(Some(Err(error))) => {
+                    self.relay.handle_model_closed(now.into_std(), Some(error));
+                    return false;
+                }
+                Poll::Ready(None) => {
+                    self.relay.handle_model_closed(now.into_std(), None);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn take_results(&mut self, cx: &mut Context<'_>, now: Instant) {
+        while let Poll::Ready(Some((id, outcome, output))) = self.tasks.poll_next(cx) {
+            self.relay.handle_tool(now.into_std(), &id, outcome, output);
+        }
+    }
+
+    /// The line goes first, so that a clear is on its way before the model is told.
+    fn write_media(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let written = write(&mut self.media, cx, &mut self.media_written, || self.relay.poll_media(now.into_std()));
+        if let Err(error) = written {
+            self.relay.handle_media_closed(now.into_std(), Some(error));
+        }
+    }
+
+    fn write_model(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let written = write(&mut self.session, cx, &mut self.session_written, || self.relay.poll_model(now.into_std()));
+        if let Err(error) = written {
+            self.relay.handle_model_closed(now.into_std(), Some(error));
+        }
+    }
+
+    fn start_tools(&mut self) {
+        while let Some(action) = self.relay.poll_tool() {
+            match action {
+                ToolAction::Start(call) => self.tasks.start(call),
+                ToolAction::Abort(id) => self.tasks.abort(&id),
+            }
+        }
+    }
+
+    fn tell_watchers(&mut self) {
+        while let Some(update) = self.relay.poll_event() {
+            tracing::debug!(sequence = update.sequence, event = update.event.name(), "call event");
+            // An error only says that nobody watches.
+            let _ = self.updates.send(update);
+        }
+    }
+
+    fn arm(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let Some(next) = self.relay.poll_timeout(now.into_std()) else { return };
+        // A deadline that has passed and was not acted on waits for something else: look again, but do not spin.
+        let next = Instant::from_std(next).max(now + BREATH);
+        if next < self.armed {
+            self.armed = next;
+            self.timer.as_mut().reset(next);
+            if self.timer.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+
+    /// Closes both sides in order, lets running tools come to their end, and sums the call up.
+    async fn finish(mut self, reason: EndReason, began: Instant) -> CallReport {
+        let ended = Instant::now();
+        // Whoever watches learns that the call is over by the end of the updates.
+        drop(self.updates);
+        self.commands.close();
+        let closing = async { tokio::join!(self.media.close(), self.session.close()) };
+        match timeout(CLOSE_LIMIT, closing).await {
+            Ok((media, session)) => {
+                // The call is over and its reason known: that a side was already gone is no news.
+                tracing::trace!(media = media.is_ok(), session = session.is_ok(), "closed");
+            }
+            Err(_) => tracing::debug!("a side did not close in time"),
+        }
+        drop((self.media, self.session));
+        while let Ok(Some((id, outcome, output))) =
+            timeout(TOOLS_LIMIT.saturating_sub(ended.elapsed()), self.tasks.next()).await
+        {
+            self.relay.handle_tool(Instant::now().into_std(), &id, outcome, output);
+        }
+        let started = self.relay.started().map_or(began, Instant::from_std);
+        let report = CallReport {
+            duration: ended.saturating_duration_since(started),
+            transcript: self.relay.transcript(),
+            tools: self.relay.tool_runs(),
+            usage: self.relay.usage(),
+            stats: self.relay.stats(),
+            reason,
+        };
+        tracing::info!(reason = report.reason.name(), seconds = report.duration.as_secs(), "call ended");
+        report
+    }
+}
+
+/// Writes what there is while the sink takes it, then flushes once.
+fn write<T, E, S: Sink<T, Error = E> + Unpin>(
+    sink: &mut S,
+    cx: &mut Context<'_>,
+    written: &mut bool,
+    mut next: impl FnMut() -> Option<T>,
+) -> Result<(), E> {
+    while let Poll::Ready(ready) = sink.poll_ready_unpin(cx) {
+        ready?;
+        let Some(item) = next() else { break };
+        sink.start_send_unpin(item)?;
+        *written = true;
+    }
+    if *written && let Poll::Ready(flushed) = sink.poll_flush_unpin(cx) {
+        flushed?;
+        *written = false;
+    }
+    Ok(())
+}

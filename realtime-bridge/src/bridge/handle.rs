@@ -1,0 +1,130 @@
+//! Telling a call things, and watching it.
+
+use tokio::sync::{broadcast, mpsc};
+
+use crate::{
+    relay::{CallCommand, CallUpdate},
+    tool::ToolSet,
+};
+
+/// The call is over: nobody hears any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the call is over")]
+pub struct CallEnded;
+
+/// Tells a call things and watches it. Cloning is cheap; a handle does not keep the call alive.
+///
+/// The methods wait only while 32 earlier commands are not yet taken. They are cancel safe: a command is told whole or
+/// not at all.
+#[derive(Debug, Clone)]
+pub struct CallHandle {
+    commands: mpsc::Sender<CallCommand>,
+    updates: broadcast::WeakSender<CallUpdate>,
+}
+
+impl CallHandle {
+    pub(super) const fn new(commands: mpsc::Sender<CallCommand>, updates: broadcast::WeakSender<CallUpdate>) -> Self {
+        Self { commands, updates }
+    }
+
+    /// The agent says these words, as soon as nobody speaks.
+    ///
+    /// # Errors
+    ///
+    /// [`CallEnded`] when the call is over.
+    pub async fn say(&self, line: impl Into<String> + Send) -> Result<(), CallEnded> {
+        self.send(CallCommand::Say(line.into())).await
+    }
+
+    /// Tells the model something, to speak about or to keep in mind.
+    ///
+    /// # Errors
+    ///
+    /// [`CallEnded`] when the call is over.
+    pub async fn instruct(&self, text: impl Into<String> + Send, respond: bool) -> Result<(), CallEnded> {
+        self.send(CallCommand::Instruct { text: text.into(), respond }).await
+    }
+
+    /// Stops the agent.
+    ///
+    /// # Errors
+    ///
+    /// [`CallEnded`] when the call is over.
+    pub async fn interrupt(&self) -> Result<(), CallEnded> {
+        self.send(CallCommand::Interrupt).await
+    }
+
+    /// Changes the tools, from the next answer on.
+    ///
+    /// # Errors
+    ///
+    /// [`CallEnded`] when the call is over.
+    pub async fn update_tools(&self, tools: ToolSet) -> Result<(), CallEnded> {
+        self.send(CallCommand::UpdateTools(tools)).await
+    }
+
+    /// The agent says a line, if one is given, and the call ends when it was heard. The end is called off when the caller
+    /// speaks before.
+    ///
+    /// # Errors
+    ///
+    /// [`CallEnded`] when the call is over.
+    pub async fn end(&self, line: Option<String>) -> Result<(), CallEnded> {
+        self.send(CallCommand::End { line }).await
+    }
+
+    /// The agent says a line, if one is given, and leaves the line to somebody else when it was heard: the media
+    /// connection is closed, the telephone call goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`CallEnded`] when the call is over.
+    pub async fn detach(&self, line: Option<String>) -> Result<(), CallEnded> {
+        self.send(CallCommand::Detach { line }).await
+    }
+
+    /// Ends the call now.
+    ///
+    /// # Errors
+    ///
+    /// [`CallEnded`] when the call is over.
+    pub async fn hang_up(&self) -> Result<(), CallEnded> {
+        self.send(CallCommand::HangUp).await
+    }
+
+    /// Watches the call from now on.
+    #[must_use]
+    pub fn watch(&self) -> Updates {
+        Updates { receiver: self.updates.upgrade().map(|sender| sender.subscribe()) }
+    }
+
+    async fn send(&self, command: CallCommand) -> Result<(), CallEnded> {
+        self.commands.send(command).await.map_err(|_| CallEnded)
+    }
+}
+
+/// What happens in a call, as it happens.
+///
+/// The call never waits for its watchers: one that is more than 256 updates behind misses the oldest, which it sees in
+/// [`CallUpdate::sequence`].
+#[derive(Debug)]
+pub struct Updates {
+    receiver: Option<broadcast::Receiver<CallUpdate>>,
+}
+
+impl Updates {
+    /// The next update; `None` when the call is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<CallUpdate> {
+        loop {
+            match self.receiver.as_mut()?.recv().await {
+                Ok(update) => return Some(update),
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The agent's side: what it is asked to say, commands from outside, and tools.
+
+use std::time::Instant;
+
+use super::{
+    CallCommand, CallEvent, EndReason, Greeting, Relay, ToolOutcome,
+    journal::GroupDone,
+    sequencer::{Purpose, Wish},
+};
+use crate::{
+    realtime::{NewItem, RealtimeCommand, ResponseId, SessionUpdate, ToolCall, ToolCallId},
+    tool::{AfterTool, Filler},
+};
+
+impl Relay {
+    /// Somebody outside wants something.
+    pub fn handle_command(&mut self, now: Instant, command: CallCommand) {
+        if self.is_over() {
+            return;
+        }
+        match command {
+            CallCommand::Say(line) => self.say(Purpose::Say, &line),
+            CallCommand::Instruct { text, respond: true } => self.instruct(Purpose::Say, text),
+            CallCommand::Instruct { text, respond: false } => self.add_item(NewItem::System(text)),
+            CallCommand::Interrupt => self.interrupt(now, true),
+            CallCommand::UpdateTools(tools) => {
+                self.journal.know(tools.options());
+                let request = self.request();
+                let update = SessionUpdate { tools: Some(tools.specs()), ..SessionUpdate::default() };
+                self.commands.push_back(RealtimeCommand::Update { request, update });
+            }
+            CallCommand::End { line } => {
+                let words = line.map(|line| self.word_for_word(&line));
+                self.close(now, EndReason::Goodbye, words, false);
+            }
+            CallCommand::Detach { line } => {
+                let words = line.map(|line| self.word_for_word(&line));
+                self.close(now, EndReason::Detached, words, true);
+            }
+            CallCommand::HangUp => self.end(now, EndReason::HungUp),
+        }
+    }
+
+    /// A tool's task has ended with text for the model.
+    pub fn handle_tool(&mut self, now: Instant, id: &ToolCallId, outcome: ToolOutcome, output: String) {
+        if self.is_over() {
+            self.journal.finish(now, id, outcome, &output);
+            return;
+        }
+        let Some((run, group)) = self.journal.finish(now, id, outcome, &output) else { return };
+        self.add_item(NewItem::ToolOutput { call: run.id.clone(), output });
+        self.tell(now, CallEvent::ToolFinished { id: run.id, name: run.name, outcome, took: run.took });
+        if !self.journal.wants_hold_tone() {
+            self.playout.stop_hold_tone();
+        }
+        self.timers.active(now);
+        match group {
+            None | Some(GroupDone { after: AfterTool::Silent, .. }) => self.finish_if_said(now),
+            Some(GroupDone { after: AfterTool::Speak, .. }) => self.sequencer.want(Wish::new(Purpose::ToolResults)),
+            Some(GroupDone { after: AfterTool::EndCall, spoke }) => {
+                let words = (!spoke).then(|| self.config.prompts.goodbye.clone());
+                self.close(now, EndReason::Goodbye, words, false);
+            }
+        }
+    }
+
+    /// The calls of an answer that ended well.
+    pub(super) fn run_tools(&mut self, now: Instant, response: &ResponseId, spoke: bool, calls: Vec<ToolCall>) {
+        let (started, unknown) = self.journal.begin(now, response, spoke, calls);
+        for (id, name) in started {
+            self.tell(now, CallEvent::ToolStarted { id, name });
+        }
+        for call in unknown {
+            self.handle_tool(now, &call.id, ToolOutcome::Unknown, error_text("there is no such tool"));
+        }
+    }
+
+    pub(super) fn check_tools(&mut self, now: Instant) {
+        for id in self.journal.expired(now) {
+            self.handle_tool(now, &id, ToolOutcome::TimedOut, error_text("the tool took too long and was stopped"));
+        }
+        if !self.journal.is_running() {
+            return;
+        }
+        let quiet = !self.caller.is_speaking() && !self.sequencer.is_busy() && self.playout.is_silent(now);
+        match self.journal.filler(now, quiet) {
+            Some(Filler::Line { text, .. }) => self.say(Purpose::Filler, &text),
+            Some(Filler::HoldTone { .. } | Filler::None) | None => {}
+        }
+        if quiet && self.journal.wants_hold_tone() {
+            self.playout.start_hold_tone();
+        }
+    }
+
+    pub(super) fn greet(&mut self, now: Instant) {
+        match self.config.greeting.clone() {
+            Some(Greeting::Line(line)) => self.say(Purpose::Greeting, &line),
+            Some(Greeting::Instructions(text)) => self.instruct(Purpose::Greeting, text),
+            None => return,
+        }
+        self.latency.begin(now);
+    }
+
+    /// The model shall say these words and no others.
+    pub(super) fn say(&mut self, purpose: Purpose, line: &str) {
+        let words = self.word_for_word(line);
+        self.sequencer.want(Wish::new(purpose).with_item(NewItem::System(words)).without_tools());
+    }
+
+    /// The model shall speak as it is told to. The instruction is an entry of the conversation, as instructions of a
+    /// single answer would replace the session's.
+    pub(super) fn instruct(&mut self, purpose: Purpose, text: String) {
+        let wish = Wish::new(purpose).with_item(NewItem::System(text));
+        self.sequencer.want(if purpose == Purpose::Say { wish } else { wish.without_tools() });
+    }
+
+    pub(super) fn add_item(&mut self, item: NewItem) {
+        let request = self.request();
+        self.commands.push_back(RealtimeCommand::AddItem { request, item });
+    }
+
+    /// Sends what waits to be said, if the model may speak now.
+    pub(super) fn ask_model(&mut self, now: Instant) {
+        if !self.sequencer.may_ask(now) || self.caller.is_speaking() || self.playout.held || self.is_over() {
+            return;
+        }
+        let request = self.request();
+        let Some(ask) = self.sequencer.ask(now, request) else { return };
+        for item in ask.items {
+            self.add_item(item);
+        }
+        if self.capabilities.respond {
+            self.timers.model(now);
+            self.commands.push_back(RealtimeCommand::Respond { request, options: ask.options });
+        } else {
+            // Such a model speaks by itself when it has been told something.
+            self.sequencer.withdraw();
+        }
+    }
+
+    fn word_for_word(&self, line: &str) -> String {
+        format!("{}{line}", self.config.prompts.say)
+    }
+}
+
+/// What the model is told when a tool gives no result.
+pub(crate) fn error_text(message: &str) -> String {
+    serde_json::json!({ "error": message }).to_string()
+}

@@ -1,0 +1,209 @@
+//! The caller's side: audio to the model, speech, turns, and what talking over the agent does.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    BargeIn, CallEvent, EndReason, Relay, Speaker,
+    ledger::{Part, Source},
+    sequencer::{Purpose, Wish},
+};
+use crate::{
+    audio::AudioFrame,
+    media::{MediaError, MediaEvent},
+    realtime::{ItemId, RealtimeCommand, TurnOwner},
+};
+
+/// What is appended when the caller's audio ends in the middle of speech, so that the model can hear the end of it.
+const PADDING: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(crate) struct Caller {
+    speaking: bool,
+    /// The agent has paused; if the caller still speaks then, it stops.
+    confirm_at: Option<Instant>,
+    /// The turn that is about to be committed was only a noise, and gets no answer.
+    passing: bool,
+    /// The gap in the audio has been padded.
+    padded: bool,
+}
+
+impl Caller {
+    pub(crate) const fn is_speaking(&self) -> bool {
+        self.speaking
+    }
+
+    pub(crate) const fn confirm_at(&self) -> Option<Instant> {
+        self.confirm_at
+    }
+
+    /// Speech that is under way needs audio to come to its end.
+    pub(crate) const fn wants_padding(&self) -> bool {
+        self.speaking && !self.padded
+    }
+}
+
+impl Relay {
+    /// The line has told something.
+    pub fn handle_media(&mut self, now: Instant, event: MediaEvent) {
+        if self.is_over() {
+            return;
+        }
+        match event {
+            MediaEvent::Audio(frame) => {
+                self.stats.frames_from_line += 1;
+                self.timers.media(now);
+                self.caller.padded = false;
+                self.hear(now, frame);
+            }
+            MediaEvent::Mark(mark) => self.mark_reached(now, mark),
+            MediaEvent::Dtmf(digit) => self.key_pressed(now, digit),
+            MediaEvent::Gap(missing) => {
+                self.stats.gaps += 1;
+                self.stats.gap_time += missing;
+                self.tell(now, CallEvent::Gap(missing));
+            }
+            MediaEvent::Started(start) => self.line_started(now, start),
+            MediaEvent::Stopped => self.end(now, EndReason::CallerHungUp),
+        }
+    }
+
+    /// The line has ended, with an error or without having said goodbye.
+    pub fn handle_media_closed(&mut self, now: Instant, error: Option<MediaError>) {
+        let error = error.unwrap_or(MediaError::CutOff);
+        self.end(now, EndReason::LineFailed(error.into()));
+    }
+
+    pub(super) fn caller_speaks(&mut self, now: Instant) {
+        self.caller.speaking = true;
+        self.caller.padded = false;
+        self.timers.caller_active(now);
+        self.tell(now, CallEvent::CallerSpeaking);
+        match self.config.barge_in {
+            BargeIn::Immediate => self.interrupt(now, self.turn_owner == TurnOwner::Bridge),
+            BargeIn::Confirmed { speech, .. } => {
+                if self.agent_is_busy(now) {
+                    self.playout.held = true;
+                    self.caller.confirm_at = Some(now + speech);
+                    self.tell(now, CallEvent::Paused);
+                }
+            }
+        }
+    }
+
+    pub(super) fn caller_stops(&mut self, now: Instant) {
+        self.caller.speaking = false;
+        self.timers.caller_active(now);
+        self.tell(now, CallEvent::CallerSilent);
+        if self.caller.confirm_at.take().is_some() {
+            self.caller.passing = true;
+            self.playout.held = false;
+            self.tell(now, CallEvent::Resumed);
+        } else {
+            self.latency.begin(now);
+        }
+    }
+
+    pub(super) fn turn_committed(&mut self, now: Instant) {
+        let passing = std::mem::take(&mut self.caller.passing);
+        match self.turn_owner {
+            TurnOwner::Provider => self.timers.model(now),
+            TurnOwner::Bridge if passing => {}
+            TurnOwner::Bridge => self.sequencer.want(Wish::new(Purpose::Turn)),
+        }
+    }
+
+    /// The caller goes on speaking over the agent: it is more than a noise.
+    pub(super) fn confirm_speech(&mut self, now: Instant) {
+        if self.caller.confirm_at.take_if(|at| now >= *at).is_some() {
+            self.interrupt(now, true);
+        }
+    }
+
+    /// Stops the agent: what waits is dropped, what plays is cut, and the model is told what was heard of it.
+    /// `cancel` also stops an answer that is being made, where the provider does not do so by itself.
+    pub(super) fn interrupt(&mut self, now: Instant, cancel: bool) {
+        self.caller.confirm_at = None;
+        let active = self.sequencer.interrupt();
+        self.call_off_end(now);
+        if active.is_none() && self.playout.all_heard() && self.playout.is_silent(now) {
+            return;
+        }
+        let unheard = self.cut(now, true);
+        if cancel && let Some(response) = &active {
+            let request = self.request();
+            self.commands.push_back(RealtimeCommand::Cancel { request, response: Some(response.clone()) });
+        }
+        self.stats.interruptions += 1;
+        self.tell(now, CallEvent::Interrupted { unheard });
+        if std::mem::take(&mut self.playout.speaking) {
+            self.tell(now, CallEvent::AgentSilent);
+        }
+    }
+
+    /// Drops everything that was not heard, and settles what was. Gives the length of what will never be heard.
+    pub(super) fn cut(&mut self, now: Instant, tell_model: bool) -> Duration {
+        let mut unheard = Duration::ZERO;
+        for Part { source, received, heard, done, .. } in self.playout.clear(now) {
+            let Source::Model { item, content_index, .. } = source else { continue };
+            unheard += received - heard;
+            let whole = done && heard == received;
+            if tell_model && !whole {
+                self.truncate(item.clone(), content_index, heard);
+            }
+            let entry = if whole {
+                self.transcript.heard_all(&item, content_index)
+            } else {
+                self.transcript.cut(&item, content_index, heard, received)
+            };
+            if let Some(entry) = entry {
+                self.tell(now, CallEvent::Transcript(entry));
+            }
+        }
+        unheard
+    }
+
+    pub(super) fn truncate(&mut self, item: ItemId, content_index: u32, heard: Duration) {
+        if !self.capabilities.truncate {
+            return;
+        }
+        let request = self.request();
+        self.pending.truncated(request, &item, content_index, heard);
+        self.commands.push_back(RealtimeCommand::Truncate { request, item, content_index, heard });
+    }
+
+    pub(super) fn pad_speech(&mut self) {
+        self.caller.padded = true;
+        self.append(AudioFrame::silence(self.model_input, PADDING));
+    }
+
+    fn hear(&mut self, now: Instant, frame: AudioFrame) {
+        let length = frame.duration();
+        let converted = match &mut self.to_model {
+            Some(transcoder) => transcoder.convert(&frame).ok(),
+            None => Some(frame),
+        };
+        let mut dropped = Duration::ZERO;
+        match converted {
+            Some(frame) => self.append(frame),
+            None => dropped += length,
+        }
+        while self.caller_audio_length > self.config.caller_queue {
+            let Some(oldest) = self.caller_audio.pop_front() else { break };
+            self.caller_audio_length = self.caller_audio_length.saturating_sub(oldest.duration());
+            dropped += oldest.duration();
+        }
+        if !dropped.is_zero() {
+            self.stats.caller_dropped += dropped;
+            self.tell(now, CallEvent::Dropped { speaker: Speaker::Caller, audio: dropped });
+        }
+    }
+
+    fn append(&mut self, frame: AudioFrame) {
+        self.caller_audio_length += frame.duration();
+        self.caller_audio.push_back(frame);
+    }
+
+    fn agent_is_busy(&mut self, now: Instant) -> bool {
+        self.sequencer.active().is_some() || !self.playout.is_silent(now)
+    }
+}

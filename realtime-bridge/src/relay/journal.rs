@@ -1,0 +1,212 @@
+//! The tool journal: which tools run, which are done, and that each result is told once.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::event::ToolOutcome;
+use crate::{
+    realtime::{ResponseId, ToolCall, ToolCallId},
+    tool::{AfterTool, Filler, ToolOptions},
+};
+
+/// What the driver has to do about tools.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ToolAction {
+    /// Run this call as a task, and tell the relay its result.
+    Start(ToolCall),
+    /// Abort the task; its result is not wanted any more.
+    Abort(ToolCallId),
+}
+
+/// A run of a tool, as the report of a call tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToolRun {
+    /// The run.
+    pub id: ToolCallId,
+    /// The tool.
+    pub name: String,
+    /// The arguments as JSON text, as the model wrote them.
+    pub arguments: String,
+    /// How it ended; `None` while it runs.
+    pub outcome: Option<ToolOutcome>,
+    /// What the model was told.
+    pub output: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+#[derive(Debug)]
+struct Entry {
+    run: ToolRun,
+    response: ResponseId,
+    since: Instant,
+    options: ToolOptions,
+    /// From when on the filler's time counts.
+    silent_since: Instant,
+    filled: bool,
+}
+
+impl Entry {
+    fn filler_due(&self) -> Option<Instant> {
+        let awaited = self.run.outcome.is_none() && !self.filled;
+        self.options.filler.after().filter(|_| awaited).map(|after| self.silent_since + after)
+    }
+}
+
+/// What follows when the last tool of an answer is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupDone {
+    pub(crate) after: AfterTool,
+    /// The answer with the calls was spoken, not only calls.
+    pub(crate) spoke: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    known: Vec<(String, ToolOptions)>,
+    entries: Vec<Entry>,
+    /// Answers whose tools still run, with whether they were spoken.
+    groups: Vec<(ResponseId, bool)>,
+    actions: VecDeque<ToolAction>,
+}
+
+impl Journal {
+    pub(crate) fn know(&mut self, tools: Vec<(String, ToolOptions)>) {
+        self.known = tools;
+    }
+
+    /// The calls of an answer that ended well. Gives the calls that can't be made.
+    pub(crate) fn begin(
+        &mut self,
+        now: Instant,
+        response: &ResponseId,
+        spoke: bool,
+        calls: Vec<ToolCall>,
+    ) -> (Vec<(ToolCallId, String)>, Vec<ToolCall>) {
+        let mut started = Vec::new();
+        let mut unknown = Vec::new();
+        for call in calls {
+            if self.entries.iter().any(|entry| entry.run.id == call.id) {
+                continue;
+            }
+            let options = self.known.iter().find(|(name, _)| *name == call.name).map(|(_, options)| options.clone());
+            let run = ToolRun {
+                id: call.id.clone(),
+                name: call.name.clone(),
+                arguments: call.arguments.clone(),
+                outcome: None,
+                output: None,
+                took: Duration::ZERO,
+            };
+            let (response, found) = (response.clone(), options.is_some());
+            let options = options.unwrap_or_default();
+            self.entries.push(Entry { run, response, since: now, silent_since: now, options, filled: false });
+            if found {
+                started.push((call.id.clone(), call.name.clone()));
+                self.actions.push_back(ToolAction::Start(call));
+            } else {
+                unknown.push(call);
+            }
+        }
+        if !(started.is_empty() && unknown.is_empty()) {
+            self.groups.push((response.clone(), spoke));
+        }
+        (started, unknown)
+    }
+
+    /// A run ended. Gives it when it was still awaited, and what follows when it was the last of its answer.
+    pub(crate) fn finish(
+        &mut self,
+        now: Instant,
+        id: &ToolCallId,
+        outcome: ToolOutcome,
+        output: &str,
+    ) -> Option<(ToolRun, Option<GroupDone>)> {
+        let entry = self.entries.iter_mut().find(|entry| entry.run.id == *id && entry.run.outcome.is_none())?;
+        entry.run.outcome = Some(outcome);
+        entry.run.output = Some(output.to_owned());
+        entry.run.took = now.saturating_duration_since(entry.since);
+        let (run, response) = (entry.run.clone(), entry.response.clone());
+        let mut group = self.entries.iter().filter(|entry| entry.response == response);
+        if group.any(|entry| entry.run.outcome.is_none()) {
+            return Some((run, None));
+        }
+        let spoke = self.groups.iter().any(|(r, spoke)| *r == response && *spoke);
+        self.groups.retain(|(r, _)| *r != response);
+        let after = self.after(&response);
+        Some((run, Some(GroupDone { after, spoke })))
+    }
+
+    /// The runs that took too long, which are aborted.
+    pub(crate) fn expired(&mut self, now: Instant) -> Vec<ToolCallId> {
+        let expired: Vec<_> =
+            self.running().filter(|entry| now >= entry.since + entry.options.limit).map(|e| e.run.id.clone()).collect();
+        self.actions.extend(expired.iter().cloned().map(ToolAction::Abort));
+        expired
+    }
+
+    /// A filler whose time has come, each once. Where somebody speaks its time begins anew.
+    pub(crate) fn filler(&mut self, now: Instant, quiet: bool) -> Option<Filler> {
+        let due = |entry: &&mut Entry| entry.filler_due().is_some_and(|due| now >= due);
+        let entry = self.entries.iter_mut().find(due)?;
+        if !quiet {
+            entry.silent_since = now;
+            return None;
+        }
+        entry.filled = true;
+        Some(entry.options.filler.clone())
+    }
+
+    /// Whether a tool runs that has a hold tone whose time has come.
+    pub(crate) fn wants_hold_tone(&self) -> bool {
+        self.running().any(|entry| entry.filled && matches!(entry.options.filler, Filler::HoldTone { .. }))
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running().next().is_some()
+    }
+
+    /// The next thing the driver has to do.
+    pub(crate) fn poll(&mut self) -> Option<ToolAction> {
+        self.actions.pop_front()
+    }
+
+    /// When the next limit or filler is due.
+    pub(crate) fn timeout(&self) -> Option<Instant> {
+        let due = |entry: &Entry| entry.filler_due().into_iter().chain([entry.since + entry.options.limit]).min();
+        self.running().filter_map(due).min()
+    }
+
+    /// All runs, in order; those still running count as abandoned.
+    pub(crate) fn runs(&self) -> Vec<ToolRun> {
+        let abandoned = |run: &ToolRun| {
+            let mut run = run.clone();
+            run.outcome = run.outcome.or(Some(ToolOutcome::Abandoned));
+            run
+        };
+        self.entries.iter().map(|entry| abandoned(&entry.run)).collect()
+    }
+
+    fn running(&self) -> impl Iterator<Item = &Entry> {
+        // The newest are last, and few run at once: looking from the end finds them soon.
+        self.entries.iter().rev().filter(|entry| entry.run.outcome.is_none())
+    }
+
+    /// Speaking outweighs silence, and ending the call outweighs both.
+    fn after(&self, response: &ResponseId) -> AfterTool {
+        let mut after = AfterTool::Silent;
+        for entry in self.entries.iter().filter(|entry| entry.response == *response) {
+            // A tool that failed has to be spoken about, whatever it would have led to.
+            match (entry.options.after, entry.run.outcome) {
+                (AfterTool::EndCall, Some(ToolOutcome::Done)) => return AfterTool::EndCall,
+                (AfterTool::Silent, Some(ToolOutcome::Done)) => {}
+                _ => after = AfterTool::Speak,
+            }
+        }
+        after
+    }
+}

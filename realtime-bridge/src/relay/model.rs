@@ -1,0 +1,245 @@
+//! What the model tells, and what follows from it.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{
+    CallEvent, EndReason, Relay, Speaker,
+    agent::error_text,
+    ledger::Source,
+    sequencer::{Began, Purpose, Wish},
+};
+use crate::realtime::{
+    ErrorClass, ItemId, ItemKind, NewItem, ProviderError, RealtimeCommand, RealtimeEvent, RequestId, ResponseId,
+    ResponseOutcome, ResponseStatus, SessionError, ToolCall, classify, retry_delay,
+};
+
+/// How many cuts are remembered: to repeat one that was refused, and to cut no entry twice.
+const REMEMBERED_CUTS: usize = 16;
+
+/// How much less is claimed to have been heard when the model has made less audio than we have counted.
+const CUT_MARGIN: Duration = Duration::from_millis(100);
+
+/// What was asked of the model and may still come back.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    cuts: VecDeque<Cut>,
+    /// The newest answer that was spoken.
+    spoken: Option<ResponseId>,
+}
+
+#[derive(Debug)]
+struct Cut {
+    /// `None` once it was repeated.
+    request: Option<RequestId>,
+    item: ItemId,
+    content_index: u32,
+    heard: Duration,
+}
+
+impl Pending {
+    pub(crate) fn truncated(&mut self, request: RequestId, item: &ItemId, content_index: u32, heard: Duration) {
+        if self.cuts.len() == REMEMBERED_CUTS {
+            self.cuts.pop_front();
+        }
+        self.cuts.push_back(Cut { request: Some(request), item: item.clone(), content_index, heard });
+    }
+
+    fn was_cut(&self, item: &ItemId) -> bool {
+        self.cuts.iter().any(|cut| cut.item == *item)
+    }
+}
+
+impl Relay {
+    /// The model has told something.
+    pub fn handle_model(&mut self, now: Instant, event: RealtimeEvent) {
+        if self.is_over() {
+            return;
+        }
+        match event {
+            RealtimeEvent::Audio { response, item, content_index, frame } => {
+                self.model_works(now, &response);
+                self.pending.spoken = Some(response.clone());
+                let late = self.stats.late_frames;
+                let source = Source::Model { response, item, content_index };
+                self.play(now, &source, frame);
+                if let Source::Model { item, .. } = source
+                    && self.stats.late_frames > late
+                    && !self.pending.was_cut(&item)
+                {
+                    // It was made before the model heard the caller, who has heard nothing of it.
+                    self.truncate(item, content_index, Duration::ZERO);
+                }
+            }
+            RealtimeEvent::AudioDone { response, item, content_index } => {
+                let source = Source::Model { response: response.clone(), item, content_index };
+                self.no_more_audio(&response, Some(&source));
+            }
+            RealtimeEvent::TranscriptDelta { response, item, content_index, delta } => {
+                self.model_works(now, &response);
+                self.transcript.add(self.since_start(now), Speaker::Agent, &item, content_index, &delta);
+            }
+            RealtimeEvent::Transcript { item, content_index, text, .. } => {
+                self.write_words(now, Speaker::Agent, &item, content_index, text);
+            }
+            RealtimeEvent::SpeechStarted { .. } => self.caller_speaks(now),
+            RealtimeEvent::SpeechStopped { .. } => self.caller_stops(now),
+            RealtimeEvent::TurnCommitted { item, previous } => {
+                self.transcript.place(self.since_start(now), &item, previous.as_ref(), ItemKind::User);
+                self.turn_committed(now);
+            }
+            RealtimeEvent::ItemAdded { item, previous, kind } => {
+                self.transcript.place(self.since_start(now), &item, previous.as_ref(), kind);
+            }
+            RealtimeEvent::UserTranscriptDelta { item, delta } => {
+                self.transcript.add(self.since_start(now), Speaker::Caller, &item, 0, &delta);
+            }
+            RealtimeEvent::UserTranscript { item, text } => {
+                self.write_words(now, Speaker::Caller, &item, 0, text);
+            }
+            RealtimeEvent::ResponseStarted { response, request } => self.response_started(now, &response, request),
+            RealtimeEvent::ResponseDone(outcome) => self.response_done(now, *outcome),
+            RealtimeEvent::Dtmf(digit) => self.key_pressed(now, digit),
+            RealtimeEvent::RateLimits(limits) => self.tell(now, CallEvent::RateLimits(limits)),
+            RealtimeEvent::UserTranscriptFailed { error, .. } => self.tell(now, CallEvent::ProviderProblem(error)),
+            RealtimeEvent::Error(error) => self.model_error(now, error),
+            RealtimeEvent::Other { kind, json } => self.tell(now, CallEvent::Provider { kind, json: json.into() }),
+            // The ledger knows what is played where the line is ours.
+            RealtimeEvent::Truncated { .. } | RealtimeEvent::Playback { .. } => {}
+        }
+    }
+
+    /// The session has ended, with an error or in order.
+    pub fn handle_model_closed(&mut self, now: Instant, error: Option<SessionError>) {
+        let reason = error.map_or(EndReason::ModelClosed, |error| EndReason::ModelFailed(error.into()));
+        self.end(now, reason);
+    }
+
+    /// The model stalls: whatever it was about is asked for again.
+    pub(super) fn answer_again(&mut self, now: Instant) {
+        if let Some(response) = self.sequencer.interrupt() {
+            let request = self.request();
+            self.commands.push_back(RealtimeCommand::Cancel { request, response: Some(response.clone()) });
+            self.playout.disown(&response);
+            self.sequencer.ended(&response);
+        }
+        self.sequencer.withdraw();
+        if !self.sequencer.has(Purpose::Goodbye) {
+            self.sequencer.retry(None, now);
+        }
+    }
+
+    fn write_words(&mut self, now: Instant, speaker: Speaker, item: &ItemId, part: u32, text: String) {
+        let at = self.since_start(now);
+        if let Some(entry) = self.transcript.write(at, speaker, item, part, text) {
+            self.tell(now, CallEvent::Transcript(entry));
+        }
+    }
+
+    fn response_started(&mut self, now: Instant, response: &ResponseId, request: Option<RequestId>) {
+        self.timers.model(now);
+        self.timers.active(now);
+        self.playout.know(response);
+        match self.sequencer.began(response, request) {
+            Began::Wanted => self.latency.response_started(now, response),
+            Began::Unwanted => {
+                self.playout.disown(response);
+                let request = self.request();
+                self.commands.push_back(RealtimeCommand::Cancel { request, response: Some(response.clone()) });
+            }
+        }
+    }
+
+    fn response_done(&mut self, now: Instant, outcome: ResponseOutcome) {
+        let ResponseOutcome { response, status, calls, usage, .. } = outcome;
+        self.no_more_audio(&response, None);
+        self.latency.response_done(&response);
+        let wish = self.sequencer.ended(&response);
+        self.timers.active(now);
+        if !self.sequencer.is_busy() {
+            self.timers.model_idle();
+        }
+        if let Some(usage) = usage {
+            self.usage += usage;
+            self.tell(now, CallEvent::Usage(usage));
+        }
+        match status {
+            ResponseStatus::Completed => {
+                let spoke = self.pending.spoken.as_ref() == Some(&response);
+                let (whole, broken): (Vec<_>, Vec<_>) = calls.into_iter().partition(|call| call.complete);
+                self.run_tools(now, &response, spoke, whole);
+                self.decline(broken);
+            }
+            ResponseStatus::Interrupted | ResponseStatus::Cancelled => self.decline(calls),
+            ResponseStatus::Incomplete { reason } => {
+                self.decline(calls);
+                let message = "the answer was cut short";
+                self.tell(now, CallEvent::ProviderProblem(ProviderError::new("incomplete", reason, message)));
+            }
+            ResponseStatus::Failed(error) => {
+                self.decline(calls);
+                self.answer_failed(now, wish, error);
+            }
+        }
+        self.expect_confirmation(now);
+        self.finish_if_said(now);
+    }
+
+    /// Calls that must not run, since the model did not finish them or the caller interrupted. Each gets an output, as a
+    /// call without one confuses later turns.
+    fn decline(&mut self, calls: Vec<ToolCall>) {
+        for call in calls {
+            self.add_item(NewItem::ToolOutput { call: call.id, output: error_text("cancelled, nothing was done") });
+        }
+    }
+
+    fn answer_failed(&mut self, now: Instant, wish: Option<Wish>, error: ProviderError) {
+        let again = match classify(&error) {
+            ErrorClass::Retry => self.sequencer.retry(wish, now + retry_delay(&error)),
+            ErrorClass::Benign => self.sequencer.retry(wish, now),
+            ErrorClass::Rotate | ErrorClass::Fatal => false,
+        };
+        if again {
+            self.tell(now, CallEvent::ProviderProblem(error));
+        } else {
+            self.end(now, EndReason::ModelRefused(error));
+        }
+    }
+
+    fn model_error(&mut self, now: Instant, error: ProviderError) {
+        let class = classify(&error);
+        if matches!(class, ErrorClass::Rotate | ErrorClass::Fatal) {
+            self.end(now, EndReason::ModelRefused(error));
+            return;
+        }
+        self.sequencer.refused(now, &error, (class == ErrorClass::Retry).then(|| retry_delay(&error)));
+        if !self.sequencer.is_busy() {
+            self.timers.model_idle();
+        }
+        self.cut_again(&error);
+        self.tell(now, CallEvent::ProviderProblem(error));
+        self.finish_if_said(now);
+    }
+
+    /// A cut that the model refused as too long did not happen: it is asked for once more, with less.
+    fn cut_again(&mut self, error: &ProviderError) {
+        if error.code.as_deref() != Some("invalid_value") || error.request.is_none() {
+            return;
+        }
+        let Some(cut) = self.pending.cuts.iter_mut().find(|cut| cut.request == error.request) else { return };
+        cut.request = None;
+        let (item, content_index) = (cut.item.clone(), cut.content_index);
+        let heard = cut.heard.saturating_sub(CUT_MARGIN);
+        let request = self.request();
+        self.commands.push_back(RealtimeCommand::Truncate { request, item, content_index, heard });
+    }
+
+    /// The model is at work on the answer that runs.
+    fn model_works(&mut self, now: Instant, response: &ResponseId) {
+        if self.sequencer.active() == Some(response) {
+            self.timers.model(now);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What happens when nothing happens. All deadlines are absolute.
+
+use std::time::{Duration, Instant};
+
+use super::{CallConfig, EndReason, Relay, ending::Phase, sequencer::Purpose};
+
+/// A caller who falls silent without any more audio (mute, packet loss) would never end a turn.
+const SPEECH_WITHOUT_AUDIO: Duration = Duration::from_millis(750);
+
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    /// The line brought audio.
+    media: Option<Instant>,
+    /// Somebody spoke, or was heard.
+    activity: Option<Instant>,
+    /// The model told us something about an answer that it owes or makes.
+    model: Option<Instant>,
+    max_duration: Option<Instant>,
+    stalls: u32,
+    nudges: u32,
+}
+
+impl Timers {
+    pub(crate) fn start(&mut self, now: Instant, config: &CallConfig) {
+        self.media = Some(now);
+        self.activity = Some(now);
+        self.max_duration = config.max_duration.map(|limit| now + limit);
+    }
+
+    /// The line brought audio.
+    pub(crate) const fn media(&mut self, now: Instant) {
+        self.media = Some(now);
+    }
+
+    /// Somebody spoke, or was heard.
+    pub(crate) fn active(&mut self, now: Instant) {
+        self.activity = self.activity.max(Some(now));
+    }
+
+    /// The caller did something, so asking after them begins anew.
+    pub(crate) fn caller_active(&mut self, now: Instant) {
+        self.active(now);
+        self.nudges = 0;
+    }
+
+    /// The model is at work on an answer.
+    pub(crate) const fn model(&mut self, now: Instant) {
+        self.model = Some(now);
+    }
+
+    /// The model owes nothing.
+    pub(crate) const fn model_idle(&mut self) {
+        self.model = None;
+        self.stalls = 0;
+    }
+}
+
+impl Relay {
+    /// Time has passed. Harmless when nothing is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.is_over() || self.started.is_none() {
+            return;
+        }
+        self.check_line(now);
+        self.check_speech(now);
+        self.check_keys(now);
+        self.check_tools(now);
+        self.check_model(now);
+        self.check_idle(now);
+        self.check_duration(now);
+        self.check_closing(now);
+    }
+
+    /// When [`handle_timeout`](Relay::handle_timeout) is wanted next.
+    pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+        if self.is_over() {
+            return None;
+        }
+        let config = &self.config;
+        let timers = &self.timers;
+        let speech = timers.media.filter(|_| self.caller.wants_padding()).map(|at| at + SPEECH_WITHOUT_AUDIO);
+        let idle = config.idle.filter(|_| self.waits_for_caller()).and_then(|idle| Some(timers.activity? + idle.after));
+        let closing = match &self.phase {
+            Phase::Closing(closing) => Some(closing.limit),
+            Phase::Talking | Phase::Ended(_) => None,
+        };
+        [
+            timers.media.map(|at| at + config.no_media),
+            timers.model.map(|at| at + config.model_stall),
+            timers.max_duration,
+            speech,
+            idle,
+            closing,
+            self.caller.confirm_at(),
+            self.keys.timeout(config.keypad.pause),
+            self.journal.timeout(),
+            self.sequencer.timeout(now),
+            self.playout.timeout(now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn check_line(&mut self, now: Instant) {
+        if self.timers.media.is_some_and(|at| now >= at + self.config.no_media) {
+            self.end(now, EndReason::LineSilent);
+        }
+    }
+
+    fn check_speech(&mut self, now: Instant) {
+        self.confirm_speech(now);
+        if self.caller.wants_padding() && self.timers.media.is_some_and(|at| now >= at + SPEECH_WITHOUT_AUDIO) {
+            self.pad_speech();
+        }
+    }
+
+    fn check_model(&mut self, now: Instant) {
+        if let Some(wish) = self.sequencer.give_up(now) {
+            self.sequencer.retry(Some(wish), now);
+        }
+        if self.is_over() || !self.timers.model.is_some_and(|at| now >= at + self.config.model_stall) {
+            return;
+        }
+        self.timers.stalls += 1;
+        if self.timers.stalls > 1 {
+            self.end(now, EndReason::ModelStalled);
+            return;
+        }
+        self.timers.model = Some(now);
+        self.answer_again(now);
+    }
+
+    fn check_idle(&mut self, now: Instant) {
+        let Some(idle) = self.config.idle.filter(|_| self.waits_for_caller()) else { return };
+        if self.timers.activity.is_none_or(|at| now < at + idle.after) {
+            return;
+        }
+        self.timers.active(now);
+        if self.sequencer.is_busy() || !self.playout.is_silent(now) {
+            return;
+        }
+        self.timers.nudges += 1;
+        if self.timers.nudges > idle.nudges {
+            let goodbye = self.config.prompts.goodbye.clone();
+            self.close(now, EndReason::IdleCaller, Some(goodbye), false);
+        } else {
+            let nudge = self.config.prompts.nudge.clone();
+            self.instruct(Purpose::Nudge, nudge);
+        }
+    }
+
+    fn check_duration(&mut self, now: Instant) {
+        if self.timers.max_duration.is_some_and(|at| now >= at) {
+            self.timers.max_duration = None;
+            let words = self.config.prompts.time_is_up.clone();
+            self.close(now, EndReason::MaxDuration, Some(words), true);
+        }
+    }
+
+    /// Nobody speaks, nothing is being done, nobody says goodbye: the caller is to speak next.
+    fn waits_for_caller(&self) -> bool {
+        matches!(self.phase, Phase::Talking) && !self.caller.is_speaking() && !self.journal.is_running()
+    }
+}

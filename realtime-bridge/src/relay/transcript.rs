@@ -1,0 +1,229 @@
+//! Who said what, in the order of the conversation, with generated and heard words apart.
+
+use std::time::Duration;
+
+use super::event::{Speaker, TranscriptEntry};
+use crate::realtime::{ItemId, ItemKind};
+
+#[derive(Debug)]
+struct Entry {
+    item: ItemId,
+    /// `None` for what is no speech: instructions and tools. They are kept, as others are placed behind them.
+    speaker: Option<Speaker>,
+    at: Duration,
+    /// One text for each part, in order of their index.
+    parts: Vec<(u32, Words)>,
+    interrupted: bool,
+}
+
+#[derive(Debug, Default)]
+struct Words {
+    generated: String,
+    /// No more words will come.
+    written: bool,
+    /// `None` while it is not known what was heard.
+    heard: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Transcript {
+    entries: Vec<Entry>,
+}
+
+impl Transcript {
+    /// An entry was added to the conversation behind `previous`.
+    pub(crate) fn place(&mut self, at: Duration, item: &ItemId, previous: Option<&ItemId>, kind: ItemKind) {
+        let speaker = match kind {
+            ItemKind::User => Some(Speaker::Caller),
+            ItemKind::Assistant => Some(Speaker::Agent),
+            _ => None,
+        };
+        let behind = previous.and_then(|previous| self.index(previous)).map(|index| index + 1);
+        match self.index(item) {
+            Some(index) => {
+                self.entries[index].speaker = speaker;
+                if let Some(behind) = behind
+                    && behind != index
+                {
+                    let entry = self.entries.remove(index);
+                    self.entries.insert(if behind > index { behind - 1 } else { behind }, entry);
+                }
+            }
+            None => {
+                let entry = Entry { item: item.clone(), speaker, at, parts: Vec::new(), interrupted: false };
+                self.entries.insert(behind.unwrap_or(self.entries.len()), entry);
+            }
+        }
+    }
+
+    /// More words.
+    pub(crate) fn add(&mut self, at: Duration, speaker: Speaker, item: &ItemId, part: u32, delta: &str) {
+        self.words(at, speaker, item, part).generated.push_str(delta);
+    }
+
+    /// All words of a part. For the agent this says nothing about what was heard.
+    pub(crate) fn write(
+        &mut self,
+        at: Duration,
+        speaker: Speaker,
+        item: &ItemId,
+        part: u32,
+        text: String,
+    ) -> Option<TranscriptEntry> {
+        let words = self.words(at, speaker, item, part);
+        words.generated = text;
+        words.written = true;
+        if speaker == Speaker::Caller {
+            words.heard = Some(words.generated.clone());
+        }
+        self.entry(item)
+    }
+
+    /// A part was heard to its end.
+    pub(crate) fn heard_all(&mut self, item: &ItemId, part: u32) -> Option<TranscriptEntry> {
+        let index = self.index(item)?;
+        let words = &mut self.entries[index].parts.iter_mut().find(|(p, _)| *p == part)?.1;
+        words.written = true;
+        words.heard = Some(words.generated.clone());
+        self.entry(item)
+    }
+
+    /// A part was cut: of `received` audio only `heard` reached the caller.
+    pub(crate) fn cut(
+        &mut self,
+        item: &ItemId,
+        part: u32,
+        heard: Duration,
+        received: Duration,
+    ) -> Option<TranscriptEntry> {
+        let index = self.index(item)?;
+        let entry = &mut self.entries[index];
+        entry.interrupted = true;
+        let words = &mut entry.parts.iter_mut().find(|(p, _)| *p == part)?.1;
+        words.written = true;
+        words.heard = Some(heard_words(&words.generated, heard, received));
+        self.entry(item)
+    }
+
+    /// The whole conversation. What was never settled counts as not heard.
+    pub(crate) fn finish(&self) -> Vec<TranscriptEntry> {
+        self.entries.iter().filter_map(Entry::tell).filter(|entry| !entry.generated.is_empty()).collect()
+    }
+
+    fn entry(&self, item: &ItemId) -> Option<TranscriptEntry> {
+        self.entries[self.index(item)?].tell()
+    }
+
+    fn words(&mut self, at: Duration, speaker: Speaker, item: &ItemId, part: u32) -> &mut Words {
+        let index = match self.index(item) {
+            Some(index) => index,
+            None => {
+                self.entries.push(Entry {
+                    item: item.clone(),
+                    speaker: Some(speaker),
+                    at,
+                    parts: Vec::new(),
+                    interrupted: false,
+                });
+                self.entries.len() - 1
+            }
+        };
+        let parts = &mut self.entries[index].parts;
+        let place = match parts.binary_search_by_key(&part, |(part, _)| *part) {
+            Ok(place) => place,
+            Err(place) => {
+                parts.insert(place, (part, Words::default()));
+                place
+            }
+        };
+        &mut parts[place].1
+    }
+
+    /// The newest entries are asked for most.
+    fn index(&self, item: &ItemId) -> Option<usize> {
+        self.entries.iter().rposition(|entry| entry.item == *item)
+    }
+}
+
+impl Entry {
+    fn tell(&self) -> Option<TranscriptEntry> {
+        let mut generated = String::new();
+        let mut heard = String::new();
+        for (_, words) in &self.parts {
+            generated.push_str(&words.generated);
+            heard.push_str(words.heard.as_deref().unwrap_or_default());
+        }
+        Some(TranscriptEntry {
+            item: self.item.clone(),
+            speaker: self.speaker?,
+            at: self.at,
+            generated,
+            heard,
+            interrupted: self.interrupted,
+            complete: !self.parts.is_empty()
+                && self.parts.iter().all(|(_, words)| words.written && words.heard.is_some()),
+        })
+    }
+}
+
+/// The words that fit into what was heard, at an even pace of speech, ending with a whole word. Languages that are
+/// written without spaces end with a whole character.
+fn heard_words(generated: &str, heard: Duration, received: Duration) -> String {
+    if received.is_zero() || heard.is_zero() {
+        return String::new();
+    }
+    if heard >= received {
+        return generated.to_owned();
+    }
+    let characters = generated.chars().count();
+    let share = heard.as_secs_f64() / received.as_secs_f64();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a count is within the count"
+    )]
+    #[expect(clippy::cast_precision_loss, reason = "transcripts are far shorter than 2^52 characters")]
+    let count = (characters as f64 * share) as usize;
+    let end = generated.char_indices().nth(count).map_or(generated.len(), |(end, _)| end);
+    let (told, rest) = generated.split_at(end);
+    let spaced = generated.contains(char::is_whitespace);
+    if !spaced || rest.is_empty() || rest.starts_with(char::is_whitespace) {
+        return told.trim_end().to_owned();
+    }
+    told.rfind(char::is_whitespace).map_or_else(String::new, |end| told[..end].trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn what_was_heard_ends_with_a_whole_word() {
+        let text = "We are open from nine to six.";
+        assert_eq!(heard_words(text, ms(0), ms(2000)), "");
+        assert_eq!(heard_words(text, ms(50), ms(2000)), "");
+        assert_eq!(heard_words(text, ms(1000), ms(2000)), "We are open");
+        assert_eq!(heard_words(text, ms(2000), ms(2000)), text);
+        assert_eq!(heard_words("はい、九時から六時までです。", ms(1000), ms(2000)), "はい、九時から");
+    }
+
+    #[test]
+    fn entries_stand_where_the_conversation_has_them() {
+        let mut transcript = Transcript::default();
+        let (user, agent) = (ItemId::from("u1"), ItemId::from("a1"));
+        transcript.place(ms(10), &agent, Some(&user), ItemKind::Assistant);
+        transcript.place(ms(5), &user, None, ItemKind::User);
+        transcript.place(ms(12), &agent, Some(&user), ItemKind::Assistant);
+        transcript.add(ms(12), Speaker::Agent, &agent, 0, "Nine o'clock.");
+        assert!(!transcript.heard_all(&agent, 0).unwrap().interrupted);
+        // The caller's words come last, as a model of their own writes them.
+        let late = transcript.write(ms(99), Speaker::Caller, &user, 0, "When?".into()).unwrap();
+        assert!(late.complete);
+        let said: Vec<_> = transcript.finish().into_iter().map(|entry| entry.generated).collect();
+        assert_eq!(said, ["When?", "Nine o'clock."]);
+    }
+}
