@@ -6,6 +6,8 @@ use futures_util::{Sink, Stream};
 
 use crate::audio::{AudioFormat, AudioFrame};
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod memory;
 #[cfg(feature = "twilio")]
 pub mod twilio;

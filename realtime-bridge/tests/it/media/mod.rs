@@ -1,5 +1,8 @@
 //! The line: its contract, and each implementation of it.
 
+#[cfg(feature = "conformance")]
+mod conformance;
+mod memory;
 #[cfg(feature = "twilio")]
 mod twilio;
 #[cfg(feature = "twilio")]
