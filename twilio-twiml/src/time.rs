@@ -81,3 +81,15 @@ impl<'de> Deserialize<'de> for Rfc2822 {
         text.parse().map_err(de::Error::custom)
     }
 }
+
+/// A day, as `2010-08-20`.
+#[cfg(feature = "rest")]
+impl Value for jiff::civil::Date {
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Owned(self.to_string())
+    }
+
+    fn read(text: &str) -> Result<Self, &'static str> {
+        text.parse().map_err(|_| "a day such as 2010-08-20")
+    }
+}

@@ -96,7 +96,7 @@ pub use start::{
     Recording, Siprec, Start, StartNoun, Stop, StopNoun, Transcription, TranscriptionChild, TranscriptionEngine,
 };
 pub use stream::{Config, Parameter, Stream};
-pub use value::{BreakTime, Digits, Key, Keys, Password, Phrases, Repeat, SpeechTimeout, Url};
+pub use value::{BreakTime, Digits, Key, Keys, Phrases, Repeat, SpeechTimeout, Url};
 pub use voice::{GoogleFamily, PollyEngine, Voice};
 
 /// Whether this crate has a type for a tag. Such an element in the wrong place is an error, not something new.

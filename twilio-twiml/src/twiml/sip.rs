@@ -3,11 +3,11 @@
 use super::{
     body::{Body, Element, write_body},
     macros::element,
-    value::{Password, Url, noun_text},
+    value::{Url, noun_text},
     writer::Writer,
 };
 use crate::{
-    Count, Millis, Seconds,
+    Count, Millis, Private, Seconds,
     words::{CallEvent, MachineDetection, Method},
 };
 
@@ -40,7 +40,7 @@ element! {
         /// The user name, if the address asks for one.
         username: String = "username",
         /// The password, if the address asks for one.
-        password: Password = "password",
+        password: Private = "password",
         /// A URL to be told what becomes of the leg.
         status_callback: Url = "statusCallback",
         /// How the callback is requested; `POST` if not set.
@@ -120,7 +120,7 @@ element! {
         /// The user name, if the address asks for one.
         username: String = "username",
         /// The password, if the address asks for one.
-        password: Password = "password",
+        password: Private = "password",
     }
     text {
         /// The URI.

@@ -327,40 +327,6 @@ impl Value for BreakTime {
     }
 }
 
-/// A password that goes into a document. `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
-
-impl Password {
-    /// The password in clear.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<T: Into<String>> From<T> for Password {
-    fn from(password: T) -> Self {
-        Self(password.into())
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
-impl Value for Password {
-    fn text(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.0)
-    }
-
-    fn read(text: &str) -> Result<Self, &'static str> {
-        Ok(text.into())
-    }
-}
-
 /// The text of a noun without the blanks around it, as Twilio reads it.
 pub(crate) fn noun_text(text: impl Into<String>) -> String {
     let text = text.into();
@@ -396,10 +362,5 @@ mod tests {
         check(Phrases::from(["yes", "no, never"]), "yes,no,never");
         check(SpeechTimeout::Auto, "auto");
         check(SpeechTimeout::from(3), "3");
-    }
-
-    #[test]
-    fn a_password_is_not_in_its_debug_form() {
-        assert_eq!(format!("{:?}", Password::from("hunter2")), "Password(…)");
     }
 }

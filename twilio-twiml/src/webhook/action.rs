@@ -2,7 +2,7 @@
 
 use super::{form::webhook, voice::CallContext};
 use crate::{
-    Seconds,
+    Private, Seconds,
     sid::{CallSid, QueueSid},
     value::words,
 };
@@ -16,11 +16,11 @@ webhook! {
     }
     optional {
         /// The keys.
-        digits: String = "Digits",
+        digits: Private = "Digits",
         /// The key that ended the input.
         finished_on_key: String = "FinishedOnKey",
         /// The words.
-        speech: String = "SpeechResult",
+        speech: Private = "SpeechResult",
         /// How certain the words are, 0.0–1.0.
         confidence: f64 = "Confidence",
         /// In which language the words are.
@@ -37,9 +37,9 @@ webhook! {
     }
     optional {
         /// Words that may still change.
-        unstable: String = "UnstableSpeechResult",
+        unstable: Private = "UnstableSpeechResult",
         /// Words that will stay.
-        stable: String = "StableSpeechResult",
+        stable: Private = "StableSpeechResult",
         /// The place of this callback among those of the input.
         sequence_number: u32 = "SequenceNumber",
     }
@@ -115,7 +115,7 @@ webhook! {
         /// How long it is.
         duration: Seconds = "RecordingDuration",
         /// The key that ended it, or `hangup`.
-        digits: String = "Digits",
+        digits: Private = "Digits",
     }
 }
 
@@ -217,6 +217,6 @@ webhook! {
         /// How long it was.
         session_duration: Seconds = "SessionDuration",
         /// What the server gave on when it ended the session.
-        handoff_data: String = "HandoffData",
+        handoff_data: Private = "HandoffData",
     }
 }

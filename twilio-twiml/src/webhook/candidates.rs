@@ -5,6 +5,8 @@
 
 use form_urlencoded::parse;
 
+use crate::encode::percent_encode;
+
 /// The URLs to try for a request: without port, with it, and both with the query encoded anew. Most checks end with the
 /// first.
 pub(crate) fn of_request(url: &str) -> impl Iterator<Item = String> {
@@ -86,30 +88,16 @@ impl<'a> Parts<'a> {
 
 /// Decodes a query and encodes it strictly: a blank is `%20`, and little but letters and digits stays as it is.
 fn encoded(query: &str, apostrophe: bool) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let stays =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*()".contains(&byte) || (byte == b'\'' && !apostrophe);
     let mut text = String::with_capacity(query.len() + 16);
-    let put = |text: &mut String, part: &str| {
-        for byte in part.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'(' | b')' => {
-                    text.push(char::from(byte));
-                }
-                b'\'' if !apostrophe => text.push('\''),
-                _ => {
-                    text.push('%');
-                    text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-                    text.push(char::from(DIGITS[usize::from(byte & 0xF)]));
-                }
-            }
-        }
-    };
     for (index, (name, value)) in parse(query.as_bytes()).enumerate() {
         if index > 0 {
             text.push('&');
         }
-        put(&mut text, &name);
+        percent_encode(&mut text, &name, stays);
         text.push('=');
-        put(&mut text, &value);
+        percent_encode(&mut text, &value, stays);
     }
     text
 }

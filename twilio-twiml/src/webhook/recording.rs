@@ -2,7 +2,7 @@
 
 use super::form::webhook;
 use crate::{
-    Rfc2822, Seconds,
+    Private, Rfc2822, Seconds,
     sid::{AccountSid, CallSid, ConferenceSid, RecordingSid, TranscriptionSid},
     value::words,
     words::RecordingTrack,
@@ -108,7 +108,7 @@ webhook! {
         /// The transcription.
         transcription_sid: String = "TranscriptionSid",
         /// The text.
-        text: String = "TranscriptionText",
+        text: Private = "TranscriptionText",
         /// Where the transcription is.
         transcription_url: String = "TranscriptionUrl",
         /// Where the recording is.
@@ -170,7 +170,7 @@ webhook! {
 #[non_exhaustive]
 pub struct Words {
     /// What was said.
-    pub transcript: String,
+    pub transcript: Private,
     /// How certain that is, 0.0–1.0, when it is final.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,

@@ -2,7 +2,7 @@
 
 use super::form::webhook;
 use crate::{
-    Millis,
+    Millis, Private,
     phone::Address,
     sid::{AccountSid, CallSid},
     words::{AnsweredBy, CallStatus, Direction},
@@ -37,13 +37,13 @@ webhook! {
         /// Who forwarded the call, if the carrier says so.
         forwarded_from: Address = "ForwardedFrom",
         /// The name of the caller, if the number looks names up.
-        caller_name: String = "CallerName",
+        caller_name: Private = "CallerName",
         /// The caller's city, as far as the number tells.
-        from_city: String = "FromCity",
+        from_city: Private = "FromCity",
         /// The caller's state or province.
         from_state: String = "FromState",
         /// The caller's postal code.
-        from_zip: String = "FromZip",
+        from_zip: Private = "FromZip",
         /// The caller's country, two letters.
         from_country: String = "FromCountry",
         /// The called number's city.
@@ -81,7 +81,7 @@ webhook! {
     }
     optional {
         /// Lets a new call show the original caller's number: give it to create-call.
-        call_token: String = "CallToken",
+        call_token: Private = "CallToken",
         /// What the carrier says of the caller's number, such as `TN-Validation-Passed-A`.
         stir_verstat: String = "StirVerstat",
         /// Who picked up, on an outgoing call with synchronous detection.
@@ -95,7 +95,7 @@ webhook! {
         /// Where a SIP leg comes from.
         sip_source_ip: String = "SipSourceIp",
         /// The answers of add-ons, as JSON.
-        add_ons: String = "AddOns",
+        add_ons: Private = "AddOns",
         /// Why the fallback URL is asked.
         error_code: u32 = "ErrorCode",
         /// Which URL failed before.

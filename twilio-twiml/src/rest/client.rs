@@ -1,0 +1,236 @@
+use std::{sync::Arc, time::Duration};
+
+use backon::{ExponentialBuilder, Retryable};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::{Method, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::{
+    config::Config,
+    error::{Error, Refusal},
+    pace::Pace,
+};
+use crate::{encode::percent_encode, webhook::Form};
+
+/// The first pause before a repeat, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
+/// The longest pause that Twilio can ask for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+/// The longest body that is read into memory: a page of a thousand calls is a quarter of it.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
+
+/// Twilio's REST API for one account. Cheap to clone; clones share connections and the pace of creates.
+///
+/// Requests time out. Those that can be repeated without harm are, with growing, jittered pauses: what was refused for
+/// the rate of requests, what was not sent, and after other failures only requests that do the same when done twice. A
+/// call is never dialled twice.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    origin: String,
+    http: reqwest::Client,
+    pace: Pace,
+}
+
+/// The client cannot be made: TLS has no roots, or the proxy is no URL.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be made")]
+pub struct ClientError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+/// Whether doing a request twice is the same as doing it once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Twice {
+    Same,
+    Different,
+}
+
+/// A request, before it has a host.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    method: Method,
+    /// From `/2010-04-01` on, encoded, with the query.
+    target: String,
+    body: Option<String>,
+    twice: Twice,
+    paced: bool,
+}
+
+impl Request {
+    fn new(method: Method, target: String, twice: Twice) -> Self {
+        Self { method, target, body: None, twice, paced: false }
+    }
+
+    /// Waits for its turn among the creates.
+    pub(super) fn paced(mut self) -> Self {
+        self.paced = true;
+        self
+    }
+}
+
+impl Client {
+    /// A client.
+    ///
+    /// # Errors
+    /// If TLS finds no root certificates, or the proxy is no URL.
+    pub fn new(config: Config) -> Result<Self, ClientError> {
+        let failed = |error: reqwest::Error| ClientError(Box::new(error));
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("twilio-twiml/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(config.connect_timeout)
+            .read_timeout(config.timeout)
+            .no_proxy();
+        if let Some(proxy) = &config.proxy {
+            http = http.proxy(reqwest::Proxy::all(proxy).map_err(failed)?);
+        }
+        let inner = Inner {
+            origin: config.origin(),
+            http: http.build().map_err(failed)?,
+            pace: Pace::new(config.creates_per_second, config.waiting_creates),
+            config,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The configuration it was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    pub(super) fn get(&self, path: &[&str], query: &Form) -> Request {
+        let mut target = self.target(path);
+        if !query.is_empty() {
+            target.push('?');
+            target.push_str(&query.encode());
+        }
+        Request::new(Method::GET, target, Twice::Same)
+    }
+
+    pub(super) fn post(&self, path: &[&str], form: &Form, twice: Twice) -> Request {
+        let body = Some(form.encode());
+        Request { body, ..Request::new(Method::POST, self.target(path), twice) }
+    }
+
+    pub(super) fn delete(&self, path: &[&str]) -> Request {
+        Request::new(Method::DELETE, self.target(path), Twice::Same)
+    }
+
+    /// Another page of a list, by the URI that Twilio gave. Only the path counts: the credentials go to no other host.
+    pub(super) fn next_page(&self, uri: String) -> Option<Request> {
+        uri.starts_with("/2010-04-01/").then(|| Request::new(Method::GET, uri, Twice::Same))
+    }
+
+    /// The path of something in the account; each part is encoded.
+    fn target(&self, path: &[&str]) -> String {
+        let mut target = format!("/2010-04-01/Accounts/{}", self.inner.config.account_sid);
+        for part in path {
+            target.push('/');
+            percent_encode(&mut target, part, |byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
+        }
+        target
+    }
+
+    /// Sends a request and reads the answer.
+    pub(super) async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
+        let operation = || format!("{} {}", request.method, request.target.split('?').next().unwrap_or_default());
+        let body = self.send(&request).await?;
+        serde_json::from_slice(&body).map_err(|source| Error::Unreadable { operation: operation(), source })
+    }
+
+    /// Sends a request whose answer says nothing.
+    pub(super) async fn done(&self, request: Request) -> Result<(), Error> {
+        self.send(&request).await.map(drop)
+    }
+
+    /// Sends a request and gives the answer piece by piece.
+    pub(super) async fn download(
+        &self,
+        request: Request,
+    ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>, Error> {
+        let response = self.repeat(&request, || self.answer(&request)).await?;
+        Ok(response.bytes_stream().map(|piece| piece.map_err(Error::of_transport)))
+    }
+
+    async fn send(&self, request: &Request) -> Result<Bytes, Error> {
+        let whole = || async {
+            let attempt = async { read_limited(self.answer(request).await?).await };
+            tokio::time::timeout(self.inner.config.timeout, attempt).await.map_err(|_| Error::TimedOut)?
+        };
+        self.repeat(request, || async {
+            // The wait for a turn is no part of the attempt's time.
+            if request.paced {
+                self.inner.pace.turn().await?;
+            }
+            whole().await
+        })
+        .await
+    }
+
+    /// Attempts a request, and repeats it where that is harmless.
+    async fn repeat<T, F>(&self, request: &Request, attempt: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(PAUSES.0)
+            .with_max_delay(PAUSES.1)
+            .with_max_times(self.inner.config.retries)
+            .with_jitter();
+        attempt
+            .retry(pauses)
+            .when(|error| {
+                let harmless = request.twice == Twice::Same || error.was_not_processed();
+                error.retryable() && harmless && !matches!(error, Error::Crowded { .. })
+            })
+            .adjust(|error, pause| match error.retry_after() {
+                Some(asked) => pause.map(|pause| pause.max(asked.min(LONGEST_RETRY_AFTER))),
+                None => pause,
+            })
+            .await
+    }
+
+    /// One attempt, up to the head of the answer; a refusal is read whole.
+    async fn answer(&self, request: &Request) -> Result<reqwest::Response, Error> {
+        let Inner { config, origin, http, .. } = self.inner.as_ref();
+        let (user, password) = config.credentials.basic(&config.account_sid);
+        let mut sending = http
+            .request(request.method.clone(), format!("{origin}{}", request.target))
+            .basic_auth(user, Some(password))
+            .header(header::ACCEPT, "application/json");
+        if let Some(body) = &request.body {
+            let form = "application/x-www-form-urlencoded";
+            sending = sending.header(header::CONTENT_TYPE, form).body(body.clone());
+        }
+        let response = sending.send().await.map_err(Error::of_transport)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let headers = response.headers().clone();
+        let body = read_limited(response).await.unwrap_or_default();
+        Err(Error::Refused(Box::new(Refusal::read(status.as_u16(), &headers, &body))))
+    }
+}
+
+/// Reads a body, but not an endless one.
+async fn read_limited(response: reqwest::Response) -> Result<Bytes, Error> {
+    if response.status() == StatusCode::NO_CONTENT {
+        return Ok(Bytes::new());
+    }
+    let mut body = Vec::new();
+    let mut pieces = response.bytes_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(Error::of_transport)?;
+        if body.len() + piece.len() > BODY_LIMIT {
+            return Err(Error::Broken(format!("the answer is longer than {BODY_LIMIT} bytes").into()));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.into())
+}
