@@ -1,12 +1,13 @@
 //! The driver: the only place that owns both connections and the clock.
 //!
 //! ```
-//! # use realtime_bridge::{audio::AudioFormat, bridge::Bridge, media, realtime::{self, SessionConfig}};
-//! # async fn example() -> Result<(), realtime_bridge::bridge::BridgeError> {
-//! let (line, _caller) = media::memory::line(AudioFormat::MuLaw);
-//! let (session, _model) = realtime::memory::session(&SessionConfig::default());
-//! let report = Bridge::new(line, session)?.run().await;
-//! println!("{}", report.reason);
+//! # use realtime_bridge::{bridge::{Bridge, BridgeError}, media::MediaTransport, realtime::RealtimeSession};
+//! # async fn serve(line: impl MediaTransport, session: impl RealtimeSession) -> Result<(), BridgeError> {
+//! let bridge = Bridge::new(line, session)?;
+//! let mut updates = bridge.handle().watch();
+//! let watching = async { while let Some(update) = updates.next().await { println!("{}", update.event.name()) } };
+//! let (report, ()) = tokio::join!(bridge.run(), watching);
+//! println!("ended: {}", report.reason);
 //! # Ok(())
 //! # }
 //! ```
@@ -179,10 +180,11 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     /// One wake-up: everything that came is taken in, everything to be sent is written, each side is flushed once.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
         let now = Instant::now();
-        self.take_commands(cx, now);
         let more_media = self.take_media(cx, now);
         let more_model = self.take_model(cx, now);
         self.take_results(cx, now);
+        // Commands come after what was there before them: "end when all is said" has to know what is being said.
+        self.take_commands(cx, now);
         if self.timer.as_mut().poll(cx).is_ready() {
             self.relay.handle_timeout(now.into_std());
             self.armed = now + NEVER;
