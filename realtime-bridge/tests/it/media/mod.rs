@@ -7,5 +7,7 @@ mod memory;
 mod twilio;
 #[cfg(feature = "twilio")]
 mod twilio_peer;
+#[cfg(feature = "upgrade")]
+mod twilio_upgrade;
 #[cfg(feature = "twilio")]
 mod twilio_wire;
