@@ -7,4 +7,5 @@ mod connect;
 mod events;
 mod server;
 mod session;
+mod tls;
 mod wire;
