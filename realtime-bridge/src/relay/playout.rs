@@ -283,6 +283,8 @@ impl Relay {
         if self.playout.speaking && self.playout.all_heard() {
             self.playout.speaking = false;
             self.tell(now, CallEvent::AgentSilent);
+            // A hold tone that gave way to speech goes on.
+            self.check_tools(now);
         }
         self.finish_if_said(now);
     }

@@ -119,7 +119,7 @@ impl Relay {
         if let Some(wish) = self.sequencer.give_up(now) {
             self.sequencer.retry(Some(wish), now);
         }
-        if self.is_over() || !self.timers.model.is_some_and(|at| now >= at + self.config.model_stall) {
+        if self.is_over() || self.timers.model.is_none_or(|at| now < at + self.config.model_stall) {
             return;
         }
         self.timers.stalls += 1;
