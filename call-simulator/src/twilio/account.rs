@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use twilio_twiml::{
-    Rfc2822,
+    Rfc2822, Seconds,
     jiff::Timestamp,
     phone::{Address, E164},
     sid::{AccountSid, CallSid, StreamSid},
-    webhook::{CallContext, Form, StreamEvent, StreamProgress, VoiceRequest, Webhook, signature::AuthToken},
+    webhook::{
+        CallContext, CallProgress, Form, StreamEvent, StreamProgress, VoiceRequest, Webhook, signature::AuthToken,
+    },
     words::{CallStatus, Direction, Method},
 };
 use url::Url;
@@ -119,10 +121,12 @@ impl Leg {
 
     /// The news that the call is over, as a number's status callback has it.
     pub(super) fn ended_form(&self, status: CallStatus, talked: Duration) -> Form {
-        self.voice_form(status)
-            .with("CallDuration", talked.as_secs().to_string())
-            .with("Duration", talked.as_secs().div_ceil(60).to_string())
-            .with("Timestamp", Rfc2822(Timestamp::now()).to_string())
+        let mut progress = CallProgress::new(self.context(status));
+        let seconds = u32::try_from(talked.as_secs()).unwrap_or(u32::MAX);
+        progress.call_duration = Some(Seconds(seconds));
+        progress.billed_minutes = Some(seconds.div_ceil(60));
+        progress.timestamp = Some(Rfc2822(Timestamp::now()));
+        progress.to_form()
     }
 
     /// The news of a media stream.

@@ -86,7 +86,7 @@ impl Call {
     /// Dropping it ends the call like a network that fails: all sockets close, no goodbye is said.
     pub(super) async fn run(mut self) -> CallReport {
         let (Ok(end) | Err(end)) = self.carry_out().await;
-        let ended = self.clock.elapsed();
+        let ended = self.last_moment();
         if let CallEnd::Failed(alert) = &end {
             self.line.timeline.push(ended, Event::Alert(alert.clone()));
         }
@@ -254,7 +254,7 @@ impl Call {
         let unheard = Duration::from_millis((self.unheard_bytes() - unheard_before) / 8);
         self.note(Event::StreamEnded { stream_sid: stream_sid.clone(), reason });
         self.call_back_stream(&stream_sid, plan.name.as_deref(), StreamEvent::Stopped, None, plan.status_callback);
-        let (ended, counts) = (self.clock.elapsed(), media.counts());
+        let (ended, counts) = (self.last_moment(), media.counts());
         self.streams.push(StreamReport { stream_sid, started, ended, reason, counts, unheard });
         outcome
     }
@@ -384,6 +384,11 @@ impl Call {
 
     fn status(&self) -> CallStatus {
         if self.answered.is_some() { CallStatus::InProgress } else { CallStatus::Ringing }
+    }
+
+    /// The time of the line, which stands still while a socket says goodbye.
+    fn last_moment(&self) -> Duration {
+        self.clock.elapsed().min(self.line.now())
     }
 
     fn unheard_bytes(&self) -> u64 {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use tokio::task::JoinSet;
 use twilio_twiml::{
     phone::{Address, E164},
     sid::AccountSid,
@@ -113,16 +113,21 @@ pub async fn run(args: Args, out: &mut impl Write) -> Result<ExitCode, CliError>
     let options = CallOptions::new(caller)
         .with_from(Address::Phone(args.from))
         .with_time_limit(Duration::from_secs(args.time_limit));
-    let calls = (0..args.calls.max(1)).map(|index| twilio.call(options.clone().with_record(index == 0)));
-    let reports = join_all(calls).await;
-    for report in &reports {
+    let mut calls = JoinSet::new();
+    for index in 0..args.calls.max(1) {
+        let (twilio, options) = (twilio.clone(), options.clone().with_record(index == 0));
+        calls.spawn(async move { (index, twilio.call(options).await) });
+    }
+    let mut reports = calls.join_all().await;
+    reports.sort_by_key(|(index, _)| *index);
+    for (_, report) in &reports {
         writeln!(out, "{}\n{report}", report.timeline)?;
     }
-    if let (Some(path), Some(first)) = (args.wav, reports.first()) {
+    if let (Some(path), Some((_, first))) = (args.wav, reports.first()) {
         save(first, &path)?;
         writeln!(out, "{} holds the call: left the caller, right the agent", path.display())?;
     }
-    let all_completed = reports.iter().all(|report| report.status == CallStatus::Completed);
+    let all_completed = reports.iter().all(|(_, report)| report.status == CallStatus::Completed);
     Ok(if all_completed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -108,18 +108,23 @@ impl StreamSocket {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
-        while !self.outbox.is_empty() {
-            ready!(self.socket.poll_ready_unpin(cx))?;
-            if let Some(message) = self.outbox.pop_front() {
-                self.socket.start_send_unpin(message)?;
-                self.unflushed = true;
+        loop {
+            // What was written before must be on its way first: the socket's own buffer has no bound.
+            if self.unflushed {
+                ready!(self.socket.poll_flush_unpin(cx))?;
+                self.unflushed = false;
+            }
+            if self.outbox.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            while !self.outbox.is_empty() {
+                ready!(self.socket.poll_ready_unpin(cx))?;
+                if let Some(message) = self.outbox.pop_front() {
+                    self.socket.start_send_unpin(message)?;
+                    self.unflushed = true;
+                }
             }
         }
-        if self.unflushed {
-            ready!(self.socket.poll_flush_unpin(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
     }
 
     /// Writes what is queued and closes the WebSocket; waits for the server to do the same, within a limit.
@@ -166,4 +171,52 @@ fn lost_alert(error: &WsError) -> Alert {
         _ => AlertCode::StreamProtocol,
     };
     Alert::new(code, causes(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::duplex, time::Instant};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    async fn pair(buffer: usize) -> (StreamSocket, WebSocketStream<impl Io>) {
+        let (ours, theirs) = duplex(buffer);
+        let io: Box<dyn Io> = Box::new(ours);
+        let socket = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
+        let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        (StreamSocket { socket, outbox: VecDeque::new(), unflushed: false }, server)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_does_not_read_stalls_the_audio_and_loses_none_of_it() {
+        let (mut socket, mut server) = pair(64).await;
+        let mut sent = 0;
+        while !socket.is_stalled() {
+            socket.send(sent.to_string());
+            sent += 1;
+            // A look at the socket writes what fits.
+            assert!(timeout(Duration::ZERO, socket.next()).await.is_err());
+            assert!(sent < 10_000);
+        }
+        let read = async {
+            for number in 0..sent {
+                let message = server.next().await.unwrap().unwrap();
+                assert_eq!(message.to_text().unwrap(), number.to_string());
+            }
+            server.close(None).await.unwrap();
+            server
+        };
+        let (arrived, _) = tokio::join!(socket.next(), read);
+        assert!(matches!(arrived, Arrived::Closed), "{arrived:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_waits_no_longer_than_its_limit() {
+        let (mut socket, _server) = pair(64).await;
+        (0..10).for_each(|number| socket.send(number.to_string()));
+        let began = Instant::now();
+        socket.close().await;
+        assert_eq!(began.elapsed(), CLOSE_LIMIT);
+    }
 }

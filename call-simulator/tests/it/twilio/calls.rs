@@ -6,9 +6,12 @@ use call_simulator::{
     audio::fixtures::en,
     twilio::{CallEnd, CallOptions, CallerScript, Event, Number, Phase, SpeechSpan, StreamEnd, TwilioSimulator},
 };
-use futures_util::future::join_all;
 use realtime_bridge::media::twilio::wire::FromTwilio;
-use twilio_twiml::words::CallStatus;
+use tokio::task::JoinSet;
+use twilio_twiml::{
+    webhook::{StreamProgress, VoiceRequest, Webhook},
+    words::CallStatus,
+};
 
 use super::app::{Script, status, xml};
 
@@ -76,9 +79,16 @@ async fn a_conversation_over_a_media_stream_and_its_report() {
     assert_eq!((said("To"), said("Called")), ("+815012345678", "+815012345678"));
     assert_eq!((said("CallSid"), said("CallerName")), (report.call_sid.as_str(), "José"));
     assert_eq!(app.seen("/after-stream")[0].form.get("CallStatus"), Some("in-progress"));
-    let mut events: Vec<_> =
-        app.seen("/stream-status").iter().map(|seen| seen.form.get("StreamEvent").unwrap().to_owned()).collect();
+    assert_eq!(VoiceRequest::from_form(&voice.form).unwrap().call.call_sid, report.call_sid);
+    let mut events: Vec<_> = app
+        .seen("/stream-status")
+        .iter()
+        .map(|seen| StreamProgress::from_form(&seen.form).unwrap())
+        .inspect(|status| assert_eq!(status.stream_sid, report.streams[0].stream_sid))
+        .map(|status| (status.timestamp.unwrap(), status.event.as_str().to_owned()))
+        .collect();
     events.sort();
+    let events: Vec<_> = events.iter().map(|(_, event)| event.as_str()).collect();
     assert_eq!(events, ["stream-started", "stream-stopped"]);
     let over = &app.seen("/call-status")[0].form;
     assert_eq!((over.get("CallStatus"), over.get("Duration")), (Some("completed"), Some("1")));
@@ -251,7 +261,12 @@ async fn many_calls_at_once_keep_their_time() {
     let app = script.start().await;
     let twilio = app.twilio();
     let caller = CallerScript::new().until_phase(Phase::Streaming).pause(ms(1_500)).hang_up();
-    let reports = join_all((0..CALLS).map(|_| twilio.call(CallOptions::new(caller.clone())))).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let (twilio, options) = (twilio.clone(), CallOptions::new(caller.clone()));
+        calls.spawn(async move { twilio.call(options).await });
+    }
+    let reports = calls.join_all().await;
     app.streams_served().await;
 
     let mut sids: Vec<_> = reports.iter().map(|report| report.call_sid.clone()).collect();

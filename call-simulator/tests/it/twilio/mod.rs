@@ -4,5 +4,6 @@
 
 mod app;
 mod calls;
+mod cli;
 mod streams;
 mod webhooks;
