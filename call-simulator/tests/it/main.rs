@@ -1,3 +1,4 @@
 //! Both simulators over loopback, from outside.
 
+mod openai;
 mod twilio;

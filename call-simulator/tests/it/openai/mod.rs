@@ -1,0 +1,11 @@
+//! The simulated voice model: strict, on time, and as its script says.
+
+mod answers;
+mod bench;
+mod client;
+mod faults;
+mod items;
+mod replay;
+mod rules;
+mod server;
+mod speech;
