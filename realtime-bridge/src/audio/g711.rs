@@ -10,9 +10,9 @@
 //! ```
 
 /// Shifts the μ-law scale so that each segment begins at a power of two (in 14-bit units).
-const MULAW_BIAS: u16 = 33;
+const MULAW_BIAS: u32 = 33;
 /// The loudest magnitude of μ-law in 14-bit units.
-const MULAW_CLIP: u16 = 8_158;
+const MULAW_CLIP: u32 = 8_158;
 /// A-law inverts every other bit, so that silence has edges for line clocks.
 const ALAW_TOGGLE: u8 = 0x55;
 
@@ -51,10 +51,9 @@ pub fn decode_alaw(byte: u8) -> i16 {
 pub const fn encode_mulaw(sample: i16) -> u8 {
     let magnitude = magnitude(sample) >> 2;
     let biased = (if magnitude < MULAW_CLIP { magnitude } else { MULAW_CLIP }) + MULAW_BIAS;
-    // 5 for the first segment, 12 for the last.
-    let top = biased.ilog2();
-    let step = biased >> (top - 4) & 0x0F;
-    !(sign(sample, 0, 0x80) | low_byte((top as u16 - 5) << 4 | step))
+    let segment = biased.ilog2() - 5;
+    let step = (biased >> (segment + 1)) & 0x0F;
+    !(sign(sample, 0, 0x80) | low_byte((segment << 4) | step))
 }
 
 /// The A-law byte of a linear sample.
@@ -66,38 +65,38 @@ pub const fn encode_alaw(sample: i16) -> u8 {
     let code = if magnitude < 32 {
         magnitude
     } else {
-        let top = magnitude.ilog2();
-        (top as u16 - 3) << 4 | magnitude >> (top - 4) & 0x0F
+        let segment = magnitude.ilog2() - 3;
+        (segment << 4) | ((magnitude >> (segment - 1)) & 0x0F)
     };
     (sign(sample, 0x80, 0) | low_byte(code)) ^ ALAW_TOGGLE
 }
 
 /// One's complement, so that −32,768 has a magnitude and −1 is as far from the middle as 0.
-const fn magnitude(sample: i16) -> u16 {
-    if sample < 0 { (!sample).cast_unsigned() } else { sample.cast_unsigned() }
+const fn magnitude(sample: i16) -> u32 {
+    (if sample < 0 { !sample } else { sample }).cast_unsigned() as u32
 }
 
 const fn sign(sample: i16, positive: u8, negative: u8) -> u8 {
     if sample < 0 { negative } else { positive }
 }
 
-const fn low_byte(code: u16) -> u8 {
+const fn low_byte(code: u32) -> u8 {
     code.to_le_bytes()[0]
 }
 
 const fn mulaw_sample(byte: u8) -> i16 {
     let code = !byte;
-    let segment = code >> 4 & 0x07;
+    let segment = (code >> 4) & 0x07;
     let step = (code & 0x0F) as i16;
-    let sample = ((step << 3) + 132 << segment) - 132;
+    let sample = (((step << 3) + 132) << segment) - 132;
     if code & 0x80 == 0 { sample } else { -sample }
 }
 
 const fn alaw_sample(byte: u8) -> i16 {
     let code = byte ^ ALAW_TOGGLE;
-    let segment = code >> 4 & 0x07;
+    let segment = (code >> 4) & 0x07;
     let step = (code & 0x0F) as i16;
-    let sample = if segment == 0 { (step << 4) + 8 } else { (step << 4) + 264 << (segment - 1) };
+    let sample = if segment == 0 { (step << 4) + 8 } else { ((step << 4) + 264) << (segment - 1) };
     if code & 0x80 == 0 { -sample } else { sample }
 }
 
@@ -108,12 +107,12 @@ mod tests {
     use super::*;
 
     /// Counts the decision values of the recommendation (tables 1a and 2a) up to a magnitude; that is the code.
-    fn code(magnitude: u16, decision_values: &[u16]) -> u8 {
+    fn code(magnitude: u32, decision_values: &[u32]) -> u8 {
         u8::try_from(decision_values.iter().filter(|value| **value <= magnitude).count()).unwrap()
     }
 
     /// Decision values 1 to 127 of μ-law, in 14-bit units: 16 steps to a segment, each twice as wide as in the one before.
-    fn mulaw_decision_values() -> Vec<u16> {
+    fn mulaw_decision_values() -> Vec<u32> {
         let (mut value, mut values) = (1, vec![1]);
         for number in 1..127 {
             value += 2 << (number / 16);
@@ -124,7 +123,7 @@ mod tests {
     }
 
     /// Decision values 1 to 127 of A-law, in 12-bit units: the first two segments have the same steps.
-    fn alaw_decision_values() -> Vec<u16> {
+    fn alaw_decision_values() -> Vec<u32> {
         let (mut value, mut values) = (0, vec![]);
         for number in 0..127_u32 {
             value += 1 << (number / 16).saturating_sub(1);

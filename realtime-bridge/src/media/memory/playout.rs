@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(telephone.reached_mark(t0 + 149 * MS), None);
         assert_eq!(telephone.reached_mark(t0 + 150 * MS), Some(MarkId(1)));
         let heard: Vec<_> = telephone.heard(t0 + 210 * MS).iter().map(|h| (h.at, h.frame.duration())).collect();
-        assert_eq!(heard, [(0 * MS, 100 * MS), (100 * MS, 50 * MS), (200 * MS, 10 * MS)]);
+        assert_eq!(heard, [(Duration::ZERO, 100 * MS), (100 * MS, 50 * MS), (200 * MS, 10 * MS)]);
     }
 
     #[tokio::test(start_paused = true)]

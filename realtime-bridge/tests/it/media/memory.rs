@@ -44,7 +44,7 @@ async fn the_caller_speaks_in_real_time_and_presses_keys() {
     };
     let ((), events) = tokio::join!(speak, listen);
     let expected = [
-        (0 * MS, MediaEvent::Audio(audio(20, 1))),
+        (Duration::ZERO, MediaEvent::Audio(audio(20, 1))),
         (20 * MS, MediaEvent::Audio(audio(20, 1))),
         (40 * MS, MediaEvent::Audio(audio(10, 1))),
         (50 * MS, MediaEvent::Dtmf(DtmfDigit::new('#').unwrap())),
@@ -73,7 +73,7 @@ async fn the_caller_hears_at_the_pace_of_speech_and_marks_come_on_time() {
     assert_eq!(next(&mut line).await, MediaEvent::Mark(MarkId(2)));
     assert_eq!(began.elapsed(), 500 * MS);
     let heard: Vec<_> = caller.heard().iter().map(|heard| (heard.at, heard.frame.duration())).collect();
-    assert_eq!(heard, [(0 * MS, 200 * MS), (200 * MS, 300 * MS)]);
+    assert_eq!(heard, [(Duration::ZERO, 200 * MS), (200 * MS, 300 * MS)]);
     assert_eq!((caller.heard_bytes()[1_599], caller.heard_bytes()[1_600]), (1, 2));
 }
 

@@ -1,5 +1,7 @@
 //! The line: its contract, and each implementation of it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[cfg(feature = "conformance")]
 mod conformance;
 mod memory;
