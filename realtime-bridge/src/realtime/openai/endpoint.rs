@@ -126,13 +126,14 @@ fn headers(config: &OpenAiConfig, problems: &mut Vec<String>) -> HeaderMap {
             headers.insert(header::HOST, host);
         }
     }
-    let mut add = |name: &str, value: &str| match (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-        (Ok(name), Ok(mut value)) => {
+    let mut add = |name: &str, text: &str| match (HeaderName::try_from(name), HeaderValue::from_str(text)) {
+        // Bytes above ASCII are legal and mean nothing: a key with a typographic dash was pasted from a document.
+        (Ok(name), Ok(mut value)) if text.is_ascii() => {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
         (Err(_), _) => problems.push(format!("{name:?} is not the name of a header")),
-        (_, Err(_)) => problems.push(format!("the value of header {name} has a character that no header takes")),
+        (Ok(name), _) => problems.push(format!("the value of header {name} has a character that no header takes")),
     };
     let optional = [
         ("openai-organization", &config.organization),

@@ -45,7 +45,7 @@
 //! The caller's frame becomes one string of the exact size. A delta of speech is found by a scan over the flat object
 //! and stays a slice of the message it came in; a member that is not known, an escape, anything unusual goes to the
 //! full parser, which gives the same answer. [`EventDecoder`] and [`encode_command`] are that part without the socket.
-//! A session in the clear holds about 10 KiB; TLS adds its own buffers.
+//! Between messages a session holds its read buffer (8 KiB) and little else; TLS adds buffers of its own.
 //!
 //! # Other services
 //!

@@ -116,7 +116,7 @@ macro_rules! tagged {
             ///
             /// # Errors
             ///
-            /// [`ParseError`] when the text is not an object with a `type`, or a known type lacks what it must have.
+            /// [`ParseError`](crate::realtime::openai::wire::ParseError) when the text is not an object with a `type`, or a known type lacks what it must have.
             pub fn parse(json: &str) -> Result<Self, $crate::realtime::openai::wire::ParseError> {
                 use $crate::realtime::openai::wire::{ParseError, tagged::peek_kind};
                 let kind = peek_kind(json)?;
