@@ -24,7 +24,7 @@ pub mod twilio;
 ///   `poll_flush` writes, and closing the sink ends the connection. None of them is needed for the stream to go on.
 /// - Both halves are cancel safe: nothing is lost when a poll is dropped.
 ///
-/// [`conformance`](self::conformance) (feature `conformance`) holds an implementation to this.
+/// [`conformance`] (feature `conformance`) holds an implementation to this.
 pub trait MediaTransport:
     Stream<Item = Result<MediaEvent, MediaError>> + Sink<MediaCommand, Error = MediaError> + Unpin + Send
 {

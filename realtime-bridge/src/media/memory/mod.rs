@@ -1,6 +1,6 @@
 //! A telephone line in memory, for tests of what is built on this crate.
 //!
-//! [`line`] gives both ends: a [`Line`], which is the [`MediaTransport`](super::MediaTransport), and the [`Caller`] at the
+//! [`line()`] gives both ends: a [`Line`], which is the [`MediaTransport`](super::MediaTransport), and the [`Caller`] at the
 //! other end, who speaks, listens, presses keys, hangs up and does worse. The caller's telephone plays in real time by
 //! tokio's clock, so a test with a paused clock has a ten-minute call in no time, to the nanosecond.
 //!

@@ -20,7 +20,7 @@
 //!
 //! - [`MediaStream`]: the transport. Twilio: Media Streams, overview and WebSocket messages.
 //! - [`wire`]: its messages, in both directions.
-//! - [`upgrade`](self::upgrade) (feature `upgrade`): from an `http` request to a socket.
+//! - [`upgrade`] (feature `upgrade`): from an `http` request to a socket.
 
 mod config;
 mod handshake;
