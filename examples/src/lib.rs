@@ -1,1 +1,24 @@
-//! Reference servers for realtime voice models on the telephone.
+//! Reference servers for realtime voice models on the telephone, and the parts they share.
+//!
+//! Each server is a program of its own: `cargo run -p examples --bin inbound`. All take the same configuration, by flags
+//! or by the environment; `--help` explains it.
+//!
+//! - [`inbound`]: answers the telephone.
+//!
+//! What they share:
+//!
+//! - [`settings`]: configuration, with all problems told at once.
+//! - [`conversation`]: what the agent talks about, in Japanese and English.
+//! - [`web`]: signed webhooks, media streams, TwiML answers, health, shutdown.
+//! - [`stream_token`]: what lets a media stream in.
+//! - [`model`]: sessions that are opened before the caller is there.
+//! - [`calls`]: what a server remembers of its calls, and what follows a stream.
+
+pub mod calls;
+pub mod chain;
+pub mod conversation;
+pub mod inbound;
+pub mod model;
+pub mod settings;
+pub mod stream_token;
+pub mod web;

@@ -5,7 +5,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{Router, body::Body, extract::State, response::Response, routing::get, serve::ListenerExt};
@@ -262,6 +262,12 @@ impl SessionHandle {
     #[must_use]
     pub fn recording(&self) -> Recording {
         self.shared.lock().recording()
+    }
+
+    /// When it was opened, on the clock of this process: zero of every time in its [`Recording`].
+    #[must_use]
+    pub fn opened_at(&self) -> Instant {
+        self.shared.lock().opened_at()
     }
 
     /// The `OpenAI-Safety-Identifier` of the request.

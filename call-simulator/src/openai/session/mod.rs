@@ -208,6 +208,12 @@ impl Session {
         Recording { items: self.conversation.recorded(), ..self.recording.clone() }
     }
 
+    /// When it was opened.
+    #[must_use]
+    pub const fn opened_at(&self) -> Instant {
+        self.opened
+    }
+
     /// Whether the session has ended, from either side.
     #[must_use]
     pub fn is_ended(&self) -> bool {

@@ -1,0 +1,97 @@
+//! A server that answers the telephone, and a call to try it without any account.
+
+use std::{
+    error::Error,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Parser;
+use examples::{
+    chain::Chain,
+    conversation::Language,
+    inbound::{Inbound, demo},
+    settings::{Arguments, Settings},
+    web::shutdown_signal,
+};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// Answers the telephone: Twilio calls, a realtime voice model talks.
+///
+/// With accounts it serves: set OPENAI_API_KEY, TWILIO_AUTH_TOKEN and PUBLIC_URL, and let the voice webhook of a Twilio
+/// number lead to PUBLIC_URL/api/twilio/voice.
+///
+/// Without any account it starts with a simulator that plays Twilio and OpenAI on this machine, places one call, prints
+/// what was said and measured, and writes both voices to a WAV file. The exit code tells whether the call went as
+/// scripted. The call is in English, or with `--language ja-JP` in Japanese.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(flatten)]
+    arguments: Arguments,
+    /// Places the simulated call, whatever accounts are set.
+    #[arg(long, help_heading = "Without accounts")]
+    demo: bool,
+    /// Where the simulated call is written: 16-bit, 8000 Hz, the caller left, the agent right.
+    #[arg(long, value_name = "FILE", default_value = "inbound-call.wav", help_heading = "Without accounts")]
+    wav: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let simulated = cli.demo || cli.arguments.names_no_account();
+    // The demonstration tells its story itself.
+    let level = if simulated { "warn" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let done = if simulated { demonstrate(&cli).await } else { serve(&cli.arguments).await };
+    done.unwrap_or_else(|error| {
+        // Nowhere is left to report a failure of standard error to.
+        let _ = writeln!(io::stderr(), "inbound: {}", Chain(&*error));
+        ExitCode::FAILURE
+    })
+}
+
+async fn serve(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    let settings = Settings::check(arguments)?;
+    let listener = TcpListener::bind(settings.bind).await?;
+    tracing::info!(
+        address = %listener.local_addr()?,
+        voice_webhook = settings.public_url.to("/api/twilio/voice"),
+        model = settings.openai.model,
+        "takes calls"
+    );
+    let shutdown = async {
+        if let Err(error) = shutdown_signal().await {
+            tracing::error!(%error, "signals cannot be listened to");
+        }
+    };
+    Inbound::new(settings)?.serve(listener, shutdown).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn demonstrate(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
+    let mut out = io::stdout();
+    let language = match cli.arguments.conversation.language.as_deref() {
+        None => Language::English,
+        Some(text) => text.parse()?,
+    };
+    writeln!(
+        out,
+        "No account is used: a simulated caller rings the server on this machine. It takes half a minute.\n"
+    )?;
+    let report = demo::run(language).await?;
+    report.telephone.recording.save_wav(&cli.wav)?;
+    writeln!(out, "{report}\n{} holds the call: left the caller, right the agent", cli.wav.display())?;
+    let problems = report.problems();
+    if problems.is_empty() {
+        writeln!(out, "The call went as scripted.")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(out, "The call did not go as scripted:")?;
+    problems.iter().try_for_each(|problem| writeln!(out, "  - {problem}"))?;
+    Ok(ExitCode::FAILURE)
+}

@@ -1,0 +1,200 @@
+//! What the agent talks about: from a few settings to all that the model, the bridge and Twilio are told.
+//!
+//! ```
+//! use examples::conversation::{Conversation, Language};
+//!
+//! let mut conversation = Conversation::new(Language::English);
+//! conversation.company = "Hill Street Dental".into();
+//! assert!(conversation.instructions().contains("the telephone of Hill Street Dental"));
+//! ```
+
+mod words;
+
+use std::{str::FromStr, time::Duration};
+
+use realtime_bridge::{
+    realtime::{SessionConfig, Transcription},
+    relay::{CallConfig, Greeting, Prompts, Speaker, TranscriptEntry},
+    tool::ToolSet,
+};
+use twilio_twiml::twiml::{self, Say, Voice};
+
+use self::words::Words;
+
+/// How many entries of the conversation a model that takes over is told: long histories make it speak as if it read.
+const HISTORY: usize = 20;
+
+/// The language that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Language {
+    /// `ja-JP`.
+    Japanese,
+    /// `en-US`.
+    English,
+}
+
+impl Language {
+    /// The tag, as Twilio writes it.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        self.words().tag
+    }
+
+    const fn words(self) -> &'static Words {
+        match self {
+            Self::Japanese => &words::JAPANESE,
+            Self::English => &words::ENGLISH,
+        }
+    }
+}
+
+/// Not a language that there are words for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the languages are ja-JP and en-US")]
+pub struct UnknownLanguage;
+
+impl FromStr for Language {
+    type Err = UnknownLanguage;
+
+    /// The tag or its first part, in any case.
+    fn from_str(text: &str) -> Result<Self, UnknownLanguage> {
+        let known = |language: &Self| {
+            let Words { tag, code, .. } = language.words();
+            text.eq_ignore_ascii_case(tag) || text.eq_ignore_ascii_case(code)
+        };
+        [Self::Japanese, Self::English].into_iter().find(known).ok_or(UnknownLanguage)
+    }
+}
+
+/// Who is called, who answers, in which language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Conversation {
+    /// The company that is called.
+    pub company: String,
+    /// The name that the agent answers with.
+    pub representative: String,
+    /// The language that is spoken.
+    pub language: Language,
+    /// Twilio's voice, which apologises when the agent cannot speak.
+    pub say_voice: Voice,
+}
+
+impl Conversation {
+    /// The conversation that this language has by default: the reception of a dental clinic.
+    #[must_use]
+    pub fn new(language: Language) -> Self {
+        let words = language.words();
+        Self {
+            company: words.company.into(),
+            representative: words.representative.into(),
+            language,
+            say_voice: words.say_voice.into(),
+        }
+    }
+
+    /// Who the model is and what it does.
+    #[must_use]
+    pub fn instructions(&self) -> String {
+        self.fill(self.language.words().instructions)
+    }
+
+    /// How the model listens, thinks and speaks.
+    #[must_use]
+    pub fn session(&self, voice: &str, tools: &ToolSet) -> SessionConfig {
+        let transcription = Transcription::default()
+            .with_languages(vec![self.language.words().code.into()])
+            .with_keywords(vec![self.company.clone(), self.representative.clone()]);
+        SessionConfig::default()
+            .with_instructions(self.instructions())
+            .with_voice(voice)
+            .with_transcription(Some(transcription))
+            .with_tools(tools.specs())
+    }
+
+    /// How the call is led. One that was cut off and is `resumed` begins with an apology in place of the greeting.
+    #[must_use]
+    pub fn call(&self, max_duration: Duration, resumed: bool) -> CallConfig {
+        let words = self.language.words();
+        let greeting = if resumed {
+            Greeting::Instructions(words.resume.into())
+        } else {
+            Greeting::Line(self.fill(words.greeting))
+        };
+        let mut prompts = Prompts::default();
+        prompts.say = words.prompt_say.into();
+        prompts.nudge = words.prompt_nudge.into();
+        prompts.goodbye = words.prompt_goodbye.into();
+        prompts.time_is_up = words.prompt_time_is_up.into();
+        prompts.keys = words.prompt_keys.into();
+        CallConfig::default().with_greeting(greeting).with_prompts(prompts).with_max_duration(Some(max_duration))
+    }
+
+    /// What a model that takes over is told of the conversation so far: the last words that the caller said and heard.
+    /// `None` if nobody has said anything.
+    #[must_use]
+    pub fn history(&self, transcript: &[TranscriptEntry]) -> Option<String> {
+        let words = self.language.words();
+        let heard: Vec<_> = transcript.iter().filter(|entry| !entry.heard.is_empty()).collect();
+        if heard.is_empty() {
+            return None;
+        }
+        let mut history = words.history.to_owned();
+        for entry in &heard[heard.len().saturating_sub(HISTORY)..] {
+            let speaker = match entry.speaker {
+                Speaker::Caller => words.caller,
+                Speaker::Agent => words.agent,
+            };
+            let cut = if entry.interrupted { "…" } else { "" };
+            history.push_str(&format!("\n{speaker}: {}{cut}", entry.heard));
+        }
+        Some(history)
+    }
+
+    /// What the caller hears when the agent cannot speak.
+    #[must_use]
+    pub fn apology(&self) -> Say {
+        let words = self.language.words();
+        Say::new(words.apology).language(twiml::Language::from(words.tag)).voice(self.say_voice.clone())
+    }
+
+    fn fill(&self, template: &str) -> String {
+        template.replace("{company}", &self.company).replace("{representative}", &self.representative)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use twilio_twiml::twiml::Response;
+
+    use super::*;
+
+    #[test]
+    fn no_template_keeps_a_hole() {
+        for language in [Language::Japanese, Language::English] {
+            let mut conversation = Conversation::new(language);
+            (conversation.company, conversation.representative) = ("Acme".into(), "Ann".into());
+            let call = conversation.call(Duration::from_secs(60), false);
+            let Some(Greeting::Line(greeting)) = call.greeting else { panic!("no line") };
+            let instructions = conversation.instructions();
+            assert!(!format!("{instructions}{greeting}").contains(['{', '}']), "{language:?}");
+            assert!(instructions.contains("Acme") && instructions.contains("Ann"), "{language:?}");
+            assert!(greeting.contains("Acme"), "{language:?}");
+        }
+    }
+
+    #[test]
+    fn the_apology_is_japanese_by_default() {
+        let apology = Conversation::new("ja".parse().unwrap()).apology();
+        let xml = Response::new().say(apology).hangup().to_xml().unwrap();
+        assert!(xml.contains(r#"<Say voice="Polly.Mizuki" language="ja-JP">申し訳ございません。"#), "{xml}");
+    }
+
+    #[test]
+    fn languages_are_known_by_tag_and_code() {
+        assert_eq!("EN-us".parse(), Ok(Language::English));
+        assert_eq!("ja".parse(), Ok(Language::Japanese));
+        assert_eq!("de-DE".parse::<Language>(), Err(UnknownLanguage));
+    }
+}

@@ -1,0 +1,116 @@
+//! What can be set, by flags and by the environment. The names are the same in every example.
+
+use secrecy::SecretString;
+
+/// What can be set, as it was given. [`Settings::check`](super::Settings::check) makes sense of it.
+///
+/// Values are text here, so that all that is wrong with them can be told at once.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[non_exhaustive]
+pub struct Arguments {
+    /// The voice model.
+    #[command(flatten)]
+    pub openai: OpenAiArguments,
+    /// The telephone.
+    #[command(flatten)]
+    pub twilio: TwilioArguments,
+    /// The server.
+    #[command(flatten)]
+    pub server: ServerArguments,
+    /// What the agent talks about.
+    #[command(flatten)]
+    pub conversation: ConversationArguments,
+}
+
+/// The voice model.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Voice model")]
+#[non_exhaustive]
+pub struct OpenAiArguments {
+    /// The key of the OpenAI account. For a model on loopback, any text.
+    #[arg(long, env = "OPENAI_API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub openai_api_key: Option<SecretString>,
+    /// The root of OpenAI's API, or of anything that speaks its protocol. [default: https://api.openai.com/v1]
+    #[arg(long, env = "OPENAI_BASE_URL", value_name = "URL")]
+    pub openai_base_url: Option<String>,
+    /// The model that talks. [default: gpt-realtime-2.1]
+    #[arg(long, env = "OPENAI_MODEL", value_name = "NAME")]
+    pub openai_model: Option<String>,
+    /// The voice it talks with. [default: marin]
+    #[arg(long, env = "OPENAI_VOICE", value_name = "NAME")]
+    pub openai_voice: Option<String>,
+}
+
+/// The telephone.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Telephone")]
+#[non_exhaustive]
+pub struct TwilioArguments {
+    /// The Twilio account. If it is set, calls of other accounts are refused.
+    #[arg(long, env = "TWILIO_ACCOUNT_SID", value_name = "AC…")]
+    pub twilio_account_sid: Option<String>,
+    /// The token that Twilio signs its requests with. Requests with another signature, or none, are refused.
+    #[arg(long, env = "TWILIO_AUTH_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub twilio_auth_token: Option<SecretString>,
+    /// The root of Twilio's API, or of anything that speaks its protocol. If it is on this machine, PUBLIC_URL may be
+    /// plain http, or left out. [default: https://api.twilio.com]
+    #[arg(long, env = "TWILIO_API_BASE_URL", value_name = "URL")]
+    pub twilio_api_base_url: Option<String>,
+    /// The voice of Twilio that apologises when the model cannot speak. [default: Polly.Mizuki, for English
+    /// Polly.Joanna]
+    #[arg(long, env = "TWILIO_SAY_VOICE", value_name = "NAME")]
+    pub twilio_say_voice: Option<String>,
+    /// Refuses media streams whose upgrade is not signed. Without it, only a wrong signature is refused: Twilio is said
+    /// to leave some upgrades unsigned. A single-use token is demanded in any case. [default: false]
+    #[arg(
+        long,
+        env = "TWILIO_REQUIRE_STREAM_SIGNATURE",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub twilio_require_stream_signature: Option<String>,
+}
+
+/// The server.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Server")]
+#[non_exhaustive]
+pub struct ServerArguments {
+    /// Where Twilio reaches this server, such as https://bridge.example.com: scheme, host, and the path in front of ours
+    /// if a proxy takes one off.
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// The address to listen on; port 0 takes a free one. [default: 127.0.0.1:3000]
+    #[arg(long, env = "BIND", value_name = "ADDRESS")]
+    pub bind: Option<String>,
+    /// Seconds that a media stream may take to come after the webhook; then its model session is closed and its token
+    /// void. [default: 10]
+    #[arg(long, env = "STREAM_WAIT", value_name = "SECONDS")]
+    pub stream_wait: Option<String>,
+    /// Seconds that a caller on the line waits for a model session that is not ready, before the apology. [default: 4]
+    #[arg(long, env = "MODEL_WAIT", value_name = "SECONDS")]
+    pub model_wait: Option<String>,
+    /// Seconds after which a call is brought to its end. [default: 1800]
+    #[arg(long, env = "MAX_CALL", value_name = "SECONDS")]
+    pub max_call: Option<String>,
+    /// Seconds that running calls have to end when the server is stopped. [default: 60]
+    #[arg(long, env = "DRAIN_LIMIT", value_name = "SECONDS")]
+    pub drain_limit: Option<String>,
+}
+
+/// What the agent talks about.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Conversation")]
+#[non_exhaustive]
+pub struct ConversationArguments {
+    /// The company that is called. [default: さくら歯科, in English Sakura Dental Clinic]
+    #[arg(long, env = "CONVERSATION_COMPANY", value_name = "NAME")]
+    pub company: Option<String>,
+    /// The name that the agent answers with. [default: 佐藤, in English Sato]
+    #[arg(long, env = "CONVERSATION_REPRESENTATIVE", value_name = "NAME")]
+    pub representative: Option<String>,
+    /// The language that is spoken: ja-JP or en-US. [default: ja-JP; for the call without accounts en-US]
+    #[arg(long, env = "CONVERSATION_LANGUAGE", value_name = "TAG")]
+    pub language: Option<String>,
+}

@@ -1,0 +1,288 @@
+//! From what was given to what a server runs with.
+
+use std::{net::SocketAddr, time::Duration};
+
+use realtime_bridge::realtime::openai::{OpenAiClient, OpenAiConfig};
+use secrecy::{ExposeSecret, SecretString};
+use twilio_twiml::{twiml::Voice, webhook::signature::AuthToken};
+use url::Url;
+
+use super::{Arguments, Limits, Problems, PublicUrl, Settings, TwilioSettings, public_url::is_local};
+use crate::conversation::{Conversation, Language};
+
+impl Arguments {
+    /// Whether nothing was said about an account or a server, so that only a simulation can be meant.
+    #[must_use]
+    pub fn names_no_account(&self) -> bool {
+        let Self { openai, twilio, server, .. } = self;
+        let secrets = [&openai.openai_api_key, &twilio.twilio_auth_token];
+        let texts = [
+            &openai.openai_base_url,
+            &twilio.twilio_account_sid,
+            &twilio.twilio_api_base_url,
+            &server.public_url,
+            &server.bind,
+        ];
+        secrets.into_iter().all(|secret| exposed(secret).is_none())
+            && texts.into_iter().all(|text| given(text).is_none())
+    }
+}
+
+impl Settings {
+    /// Makes sense of what was given.
+    ///
+    /// # Errors
+    ///
+    /// [`Problems`], with all of them.
+    pub fn check(arguments: &Arguments) -> Result<Self, Problems> {
+        let Arguments { openai, twilio, server, conversation } = arguments;
+        let mut check = Check::default();
+        let local_twilio = check.is_local("TWILIO_API_BASE_URL", &twilio.twilio_api_base_url);
+        let openai_config = check.openai(openai);
+        let auth_token = check.auth_token(&twilio.twilio_auth_token, local_twilio);
+        let account_sid =
+            check.parsed("TWILIO_ACCOUNT_SID", &twilio.twilio_account_sid, "AC and 32 hexadecimal digits");
+        let signed =
+            check.parsed("TWILIO_REQUIRE_STREAM_SIGNATURE", &twilio.twilio_require_stream_signature, "true or false");
+        let bind = check.parsed("BIND", &server.bind, "an address and a port such as 127.0.0.1:3000");
+        let bind = bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
+        let public_url = check.public_url(&server.public_url, local_twilio, bind);
+        let defaults = Limits::default();
+        let limits = Limits {
+            stream_wait: check.seconds("STREAM_WAIT", &server.stream_wait, defaults.stream_wait),
+            model_wait: check.seconds("MODEL_WAIT", &server.model_wait, defaults.model_wait),
+            max_call: check.seconds("MAX_CALL", &server.max_call, defaults.max_call),
+            drain: check.seconds("DRAIN_LIMIT", &server.drain_limit, defaults.drain),
+        };
+        let language = check.parsed("CONVERSATION_LANGUAGE", &conversation.language, "ja-JP or en-US");
+        let mut talk = Conversation::new(language.unwrap_or(Language::Japanese));
+        talk.company = given(&conversation.company).map_or(talk.company, str::to_owned);
+        talk.representative = given(&conversation.representative).map_or(talk.representative, str::to_owned);
+        talk.say_voice = given(&twilio.twilio_say_voice).map_or(talk.say_voice, Voice::from);
+
+        let complete = (auth_token, public_url);
+        let (Some(auth_token), Some(public_url)) = complete else { return Err(check.problems()) };
+        if !check.problems.is_empty() {
+            return Err(check.problems());
+        }
+        Ok(Self {
+            openai: openai_config,
+            voice: given(&openai.openai_voice).unwrap_or("marin").to_owned(),
+            twilio: TwilioSettings { account_sid, auth_token, require_stream_signature: signed.unwrap_or(false) },
+            public_url,
+            bind,
+            limits,
+            conversation: talk,
+        })
+    }
+}
+
+/// Collects what is wrong.
+#[derive(Debug, Default)]
+struct Check {
+    problems: Vec<String>,
+}
+
+impl Check {
+    fn problem(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
+    fn problems(self) -> Problems {
+        Problems { problems: self.problems }
+    }
+
+    fn openai(&mut self, given_openai: &super::OpenAiArguments) -> OpenAiConfig {
+        let key = exposed(&given_openai.openai_api_key);
+        if key.is_none() {
+            self.problem(
+                "OPENAI_API_KEY is not set. It is a key from platform.openai.com; with OPENAI_BASE_URL on this machine, \
+                 any text will do",
+            );
+        }
+        // A key of our own lets the rest be checked all the same; it never gets out of here.
+        let mut config = OpenAiConfig::new(key.unwrap_or("unset"));
+        if let Some(url) = given(&given_openai.openai_base_url) {
+            config = config.with_base_url(url);
+        }
+        if let Some(model) = given(&given_openai.openai_model) {
+            config = config.with_model(model);
+        }
+        if let Err(error) = OpenAiClient::new(config.clone()) {
+            let name = |problem: &str| {
+                problem
+                    .replace("base_url", "OPENAI_BASE_URL")
+                    .replace("the value of header authorization", "OPENAI_API_KEY")
+            };
+            self.problems.extend(error.problems.iter().map(|problem| name(problem)));
+        }
+        config
+    }
+
+    fn auth_token(&mut self, token: &Option<SecretString>, local_twilio: bool) -> Option<AuthToken> {
+        let token = exposed(token).map(AuthToken::new);
+        if token.is_none() {
+            self.problem(if local_twilio {
+                "TWILIO_AUTH_TOKEN is not set. It is what the simulated Twilio signs its requests with"
+            } else {
+                "TWILIO_AUTH_TOKEN is not set. Without it nobody could tell Twilio's requests from anybody else's, so the \
+                 server does not start. It stands in Twilio's console, under the account's keys"
+            });
+        }
+        token
+    }
+
+    fn public_url(&mut self, text: &Option<String>, local_twilio: bool, bind: SocketAddr) -> Option<PublicUrl> {
+        let Some(text) = given(text) else {
+            if local_twilio && bind.port() != 0 {
+                return format!("http://{bind}").parse().ok();
+            }
+            self.problem(
+                "PUBLIC_URL is not set. It is where Twilio reaches this server, such as https://bridge.example.com; a \
+                 tunnel to this machine has one",
+            );
+            return None;
+        };
+        match text.parse::<PublicUrl>() {
+            Ok(url) if url.is_secure() || local_twilio => Some(url),
+            Ok(_) => {
+                self.problem("PUBLIC_URL begins with http://, but Twilio opens media streams only over TLS: https://");
+                None
+            }
+            Err(error) => {
+                self.problem(format!("PUBLIC_URL is {text:?}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Whether this leads to this machine; unset, it leads to the provider.
+    fn is_local(&mut self, name: &str, text: &Option<String>) -> bool {
+        let Some(text) = given(text) else { return false };
+        match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => is_local(&url),
+            _ => {
+                self.problem(format!("{name} is {text:?}, but should be a URL that begins with https:// or http://"));
+                false
+            }
+        }
+    }
+
+    fn parsed<T: std::str::FromStr>(&mut self, name: &str, text: &Option<String>, expected: &str) -> Option<T> {
+        let text = given(text)?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.problem(format!("{name} is {text:?}, but should be {expected}"));
+        }
+        parsed
+    }
+
+    fn seconds(&mut self, name: &str, text: &Option<String>, default: Duration) -> Duration {
+        let Some(text) = given(text) else { return default };
+        let seconds = text.parse().ok().filter(|seconds: &f64| *seconds > 0.0);
+        let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        duration.filter(|duration| *duration <= Duration::from_secs(24 * 60 * 60)).unwrap_or_else(|| {
+            self.problem(format!("{name} is {text:?}, but should be seconds: more than 0, at most a day"));
+            default
+        })
+    }
+}
+
+/// A variable that is empty counts as not set, as many a container has it.
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn exposed(secret: &Option<SecretString>) -> Option<&str> {
+    secret.as_ref().map(|secret| secret.expose_secret().trim()).filter(|secret| !secret.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accounts() -> Arguments {
+        let mut arguments = Arguments::default();
+        arguments.openai.openai_api_key = Some("sk-private".into());
+        arguments.twilio.twilio_auth_token = Some("token-private".into());
+        arguments.server.public_url = Some("https://bridge.example.com/".into());
+        arguments
+    }
+
+    fn problems(arguments: &Arguments) -> Vec<String> {
+        Settings::check(arguments).unwrap_err().problems
+    }
+
+    #[test]
+    fn two_keys_and_a_url_are_enough() {
+        let settings = Settings::check(&accounts()).unwrap();
+        assert_eq!(settings.public_url.to("/x"), "https://bridge.example.com/x");
+        assert_eq!(settings.conversation.language, Language::Japanese);
+        assert_eq!(settings.bind.to_string(), "127.0.0.1:3000");
+        assert_eq!(settings.limits, Limits::default());
+        assert!(!settings.twilio.require_stream_signature);
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once_and_each_names_its_setting() {
+        let mut arguments = Arguments::default();
+        arguments.openai.openai_base_url = Some("ftp://example.com".into());
+        arguments.twilio.twilio_account_sid = Some("AC1".into());
+        arguments.server.public_url = Some("bridge".into());
+        arguments.server.bind = Some("3000".into());
+        arguments.server.drain_limit = Some("-1".into());
+        arguments.server.max_call = Some("1e300".into());
+        arguments.conversation.language = Some("de-DE".into());
+        let problems = problems(&arguments);
+        for name in [
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "TWILIO_AUTH_TOKEN",
+            "TWILIO_ACCOUNT_SID",
+            "PUBLIC_URL",
+            "BIND",
+            "DRAIN_LIMIT",
+            "MAX_CALL",
+            "CONVERSATION_LANGUAGE",
+        ] {
+            assert_eq!(problems.iter().filter(|told| told.starts_with(name)).count(), 1, "{name} in {problems:#?}");
+        }
+        assert_eq!(problems.len(), 9);
+    }
+
+    #[test]
+    fn real_twilio_needs_a_token_and_tls() {
+        let mut arguments = accounts();
+        arguments.twilio.twilio_auth_token = Some(" ".into());
+        arguments.server.public_url = Some("http://bridge.example.com".into());
+        let told = problems(&arguments);
+        assert!(told[0].starts_with("TWILIO_AUTH_TOKEN is not set. Without it nobody could tell"), "{told:?}");
+        assert!(told[1].starts_with("PUBLIC_URL begins with http://"), "{told:?}");
+    }
+
+    #[test]
+    fn twilio_on_this_machine_needs_neither_tls_nor_a_public_url() {
+        let mut arguments = accounts();
+        arguments.twilio.twilio_api_base_url = Some("http://localhost:4010".into());
+        arguments.server.public_url = None;
+        arguments.server.bind = Some("127.0.0.1:3001".into());
+        assert_eq!(Settings::check(&arguments).unwrap().public_url.as_str(), "http://127.0.0.1:3001");
+    }
+
+    #[test]
+    fn only_a_whole_absence_of_accounts_means_a_simulation() {
+        let mut arguments = Arguments::default();
+        arguments.conversation.language = Some("ja-JP".into());
+        arguments.openai.openai_api_key = Some("".into());
+        assert!(arguments.names_no_account());
+        arguments.openai.openai_api_key = Some("sk-private".into());
+        assert!(!arguments.names_no_account());
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let arguments = accounts();
+        let shown = format!("{arguments:?} {:?}", Settings::check(&arguments).unwrap());
+        assert!(!shown.contains("private"), "{shown}");
+    }
+}
