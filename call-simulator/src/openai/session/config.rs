@@ -43,6 +43,8 @@ pub(super) struct ResponseConfig {
     /// Replaces the conversation as context.
     pub(super) input: Option<Vec<Value>>,
     pub(super) reasoning: bool,
+    /// Whether the model may call tools; not when the request says so.
+    pub(super) tools: bool,
 }
 
 impl Config {
@@ -165,6 +167,7 @@ impl Config {
             instructions: response["instructions"].as_str().map(str::to_owned),
             input: response["input"].as_array().cloned(),
             reasoning: self.model.reasoning,
+            tools: response["tool_choice"] != "none" && response["tools"] != json!([]),
         })
     }
 

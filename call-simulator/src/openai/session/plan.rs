@@ -71,6 +71,7 @@ pub(super) fn plan(
                 }
                 planner.step(Step::CloseMessage { complete: true });
             }
+            Part::Call { .. } if !config.tools => {}
             Part::Call { name, arguments } => {
                 planner.at = planner.at.max(thinks_until);
                 planner.call(name, arguments);

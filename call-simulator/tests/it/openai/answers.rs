@@ -315,3 +315,11 @@ fn usage_counts_the_context_anew_each_time_and_caches_what_did_not_change() {
     assert_eq!(limits["name"], "tokens");
     assert!(limits["remaining"].as_u64().unwrap() <= 40_000 - used);
 }
+
+#[test]
+fn an_answer_without_tools_calls_none() {
+    let mut bench =
+        Bench::telephone(Script::new().greeting(Answer::say(en::AGENT_GOODBYE).and_call("end_call", &json!({}))));
+    bench.send(&response(&json!({"tools": []})));
+    assert_eq!(bench.until("response.done")["response"]["output"].as_array().unwrap().len(), 1);
+}
