@@ -73,12 +73,12 @@ resource! {
     required {
         /// The conference.
         sid: ConferenceSid,
-        /// The room's name.
-        friendly_name: String,
         /// What has become of it.
         status: ConferenceStatus,
     }
     optional {
+        /// The room's name.
+        friendly_name: String,
         /// The account.
         account_sid: AccountSid,
         /// Where it is mixed; `unknown` until somebody is in it.

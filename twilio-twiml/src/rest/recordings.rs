@@ -218,6 +218,15 @@ impl RecordingHandle<'_> {
         self.client.json(self.client.get(&["Recordings", &format!("{}.json", self.sid)], &Form::new())).await
     }
 
+    /// What is known about the recording, also if it was deleted in the last 40 days.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_even_deleted(&self) -> Result<Recording, Error> {
+        let query = Form::new().with("IncludeSoftDeleted", "true");
+        self.client.json(self.client.get(&["Recordings", &format!("{}.json", self.sid)], &query)).await
+    }
+
     /// The file, piece by piece as it arrives. It is there once the recording is completed.
     ///
     /// # Errors

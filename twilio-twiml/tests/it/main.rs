@@ -4,6 +4,8 @@
 
 mod documents;
 mod limits;
+#[cfg(feature = "rest")]
+mod rest;
 #[cfg(feature = "parse")]
 mod round_trip;
 mod signature;
