@@ -41,6 +41,8 @@ pub(super) struct Call {
     /// Callbacks on their way; they steer nothing and hold nothing up.
     callbacks: JoinSet<Callback>,
     answered: Option<Duration>,
+    /// When the caller, or the time limit, ended the call on a media stream.
+    hung_up: Option<Duration>,
     streams: Vec<StreamReport>,
 }
 
@@ -75,6 +77,7 @@ impl Call {
             webhooks: Arc::new(webhooks),
             callbacks: JoinSet::new(),
             answered: None,
+            hung_up: None,
             streams: Vec::new(),
         }
     }
@@ -252,9 +255,10 @@ impl Call {
         self.line.playout.clear();
         self.line.phase = Phase::AfterStream;
         let unheard = Duration::from_millis((self.unheard_bytes() - unheard_before) / 8);
-        self.note(Event::StreamEnded { stream_sid: stream_sid.clone(), reason });
+        let ended = self.last_moment();
+        self.line.timeline.push(ended, Event::StreamEnded { stream_sid: stream_sid.clone(), reason });
         self.call_back_stream(&stream_sid, plan.name.as_deref(), StreamEvent::Stopped, None, plan.status_callback);
-        let (ended, counts) = (self.last_moment(), media.counts());
+        let counts = media.counts();
         self.streams.push(StreamReport { stream_sid, started, ended, reason, counts, unheard });
         outcome
     }
@@ -280,6 +284,7 @@ impl Call {
                         }
                     }
                     if let Err(end) = self.goes_on(&tick) {
+                        self.hung_up = Some(self.clock.elapsed());
                         socket.send(media.stop());
                         socket.close().await;
                         return Err(end);
@@ -386,9 +391,9 @@ impl Call {
         if self.answered.is_some() { CallStatus::InProgress } else { CallStatus::Ringing }
     }
 
-    /// The time of the line, which stands still while a socket says goodbye.
+    /// Now, or when the caller hung up: the line stands still while the socket says goodbye.
     fn last_moment(&self) -> Duration {
-        self.clock.elapsed().min(self.line.now())
+        self.hung_up.unwrap_or_else(|| self.clock.elapsed())
     }
 
     fn unheard_bytes(&self) -> u64 {

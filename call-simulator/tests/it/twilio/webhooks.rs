@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{body::Body, http::header, response::Response};
-use call_simulator::twilio::{CallEnd, CallOptions, CallReport, CallerScript, Number, TwilioSimulator};
+use call_simulator::twilio::{CallEnd, CallOptions, CallReport, CallerScript, Event, Number, TwilioSimulator};
 use twilio_twiml::words::{CallStatus, Method};
 
 use super::app::{App, Script, TOKEN, status, xml};
@@ -136,7 +136,10 @@ async fn a_server_that_is_not_there_or_does_not_answer_ends_the_call() {
 
     let url = format!("http://{address}/voice");
     let number = Number::new("+815012345678".parse().unwrap(), url.parse().unwrap());
-    assert_eq!(alert(&call(number).await).0, 11_202);
+    let report = call(number).await;
+    assert_eq!(alert(&report).0, 11_202);
+    // What is told is told in order.
+    assert!(matches!(report.timeline.moments().last().unwrap().event, Event::Ended(_)), "{}", report.timeline);
 }
 
 /// Nothing of a call is left when it is dropped half-way: the server sees the connection end.
