@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 #[command(version, arg_required_else_help = true)]
 enum Command {
     /// Calls an application as Twilio does, and prints what was said and measured.
-    Twilio(twilio::cli::Args),
+    Twilio(Box<twilio::cli::Args>),
     /// Serves a voice model as OpenAI does; the first line printed is its base URL.
     Openai(openai::cli::Args),
 }
@@ -24,7 +24,7 @@ enum Command {
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).init();
     let outcome: Result<ExitCode, Box<dyn Error>> = match Command::parse() {
-        Command::Twilio(args) => twilio::cli::run(args, &mut io::stdout()).await.map_err(Into::into),
+        Command::Twilio(args) => twilio::cli::run(*args, &mut io::stdout()).await.map_err(Into::into),
         Command::Openai(args) => {
             openai::cli::run(args, &mut io::stdout()).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
