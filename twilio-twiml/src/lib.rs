@@ -101,7 +101,8 @@ pub mod twiml;
 pub mod webhook;
 pub mod words;
 
-pub use jiff;
+// Types of these stand in signatures.
+pub use {bytes, http, jiff};
 
 pub use private::Private;
 pub use time::Rfc2822;

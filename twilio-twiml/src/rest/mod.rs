@@ -68,4 +68,5 @@ pub use participants::{
 pub use recordings::{
     AudioFile, NewRecording, PauseBehavior, Recording, RecordingFilter, RecordingHandle, Recordings, RunningRecording,
 };
+pub use secrecy::SecretString;
 pub use streams::{CallStream, NewStream, Parameters, StreamStatus};
