@@ -132,8 +132,9 @@ impl App {
         self.state.seen.lock().unwrap().iter().filter(|seen| seen.target.starts_with(path)).cloned().collect()
     }
 
-    /// Waits until every stream has been served, and fails if one of them failed.
+    /// Waits until every stream has been served, and fails if one of them failed or never came.
     pub(crate) async fn streams_served(&self) {
+        assert_eq!(self.state.script.streams.lock().unwrap().len(), 0, "streams were not opened");
         let streams: Vec<_> = self.state.streams.lock().unwrap().drain(..).collect();
         for stream in streams {
             stream.await.unwrap();
