@@ -82,14 +82,22 @@ impl Relay {
         if !self.journal.is_running() {
             return;
         }
-        let quiet = !self.caller.is_speaking() && !self.sequencer.is_busy() && self.playout.is_silent(now);
-        match self.journal.filler(now, quiet) {
-            Some(Filler::Line { text, .. }) => self.say(Purpose::Filler, &text),
-            Some(Filler::HoldTone { .. } | Filler::None) | None => {}
+        loop {
+            let quiet = self.is_quiet(now);
+            match self.journal.filler(now, quiet) {
+                Some(Filler::Line { text, .. }) => self.say(Purpose::Filler, &text),
+                Some(Filler::HoldTone { .. } | Filler::None) => {}
+                None => break,
+            }
         }
-        if quiet && self.journal.wants_hold_tone() {
+        if self.journal.wants_hold_tone() && self.is_quiet(now) {
             self.playout.start_hold_tone();
         }
+    }
+
+    /// Nobody speaks and nobody is about to.
+    fn is_quiet(&mut self, now: Instant) -> bool {
+        !self.caller.is_speaking() && !self.sequencer.is_busy() && self.playout.is_silent(now)
     }
 
     pub(super) fn greet(&mut self, now: Instant) {

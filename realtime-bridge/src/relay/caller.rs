@@ -10,7 +10,7 @@ use super::{
 use crate::{
     audio::AudioFrame,
     media::{MediaError, MediaEvent},
-    realtime::{ItemId, RealtimeCommand, TurnOwner},
+    realtime::{ItemId, RealtimeCommand, ResponseId, TurnOwner},
 };
 
 /// What is appended when the caller's audio ends in the middle of speech, so that the model can hear the end of it.
@@ -76,6 +76,7 @@ impl Relay {
     pub(super) fn caller_speaks(&mut self, now: Instant) {
         self.caller.speaking = true;
         self.caller.padded = false;
+        self.caller.passing = false;
         self.timers.caller_active(now);
         self.tell(now, CallEvent::CallerSpeaking);
         match self.config.barge_in {
@@ -85,6 +86,8 @@ impl Relay {
                     self.playout.held = true;
                     self.caller.confirm_at = Some(now + speech);
                     self.tell(now, CallEvent::Paused);
+                } else {
+                    self.interrupt(now, true);
                 }
             }
         }
@@ -106,6 +109,8 @@ impl Relay {
     pub(super) fn turn_committed(&mut self, now: Instant) {
         let passing = std::mem::take(&mut self.caller.passing);
         match self.turn_owner {
+            // A model that alone decides when it speaks owes nothing.
+            TurnOwner::Provider if !self.capabilities.respond => {}
             TurnOwner::Provider => self.timers.model(now),
             TurnOwner::Bridge if passing => {}
             TurnOwner::Bridge => self.sequencer.want(Wish::new(Purpose::Turn)),
@@ -123,15 +128,16 @@ impl Relay {
     /// `cancel` also stops an answer that is being made, where the provider does not do so by itself.
     pub(super) fn interrupt(&mut self, now: Instant, cancel: bool) {
         self.caller.confirm_at = None;
+        self.playout.held = false;
+        self.journal.call_off_end();
         let active = self.sequencer.interrupt();
         self.call_off_end(now);
         if active.is_none() && self.playout.all_heard() && self.playout.is_silent(now) {
             return;
         }
         let unheard = self.cut(now, true);
-        if cancel && let Some(response) = &active {
-            let request = self.request();
-            self.commands.push_back(RealtimeCommand::Cancel { request, response: Some(response.clone()) });
+        if cancel && let Some(response) = active {
+            self.cancel(response);
         }
         self.stats.interruptions += 1;
         self.tell(now, CallEvent::Interrupted { unheard });
@@ -142,6 +148,9 @@ impl Relay {
 
     /// Drops everything that was not heard, and settles what was. Gives the length of what will never be heard.
     pub(super) fn cut(&mut self, now: Instant, tell_model: bool) -> Duration {
+        if let Some(transcoder) = &mut self.to_line {
+            transcoder.reset();
+        }
         let mut unheard = Duration::ZERO;
         for Part { source, received, heard, done, .. } in self.playout.clear(now) {
             let Source::Model { item, content_index, .. } = source else { continue };
@@ -162,6 +171,14 @@ impl Relay {
         unheard
     }
 
+    pub(super) fn cancel(&mut self, response: ResponseId) {
+        if !self.capabilities.respond {
+            return;
+        }
+        let request = self.request();
+        self.commands.push_back(RealtimeCommand::Cancel { request, response: Some(response) });
+    }
+
     pub(super) fn truncate(&mut self, item: ItemId, content_index: u32, heard: Duration) {
         if !self.capabilities.truncate {
             return;
@@ -173,6 +190,10 @@ impl Relay {
 
     pub(super) fn pad_speech(&mut self) {
         self.caller.padded = true;
+        // A model that does not take what waits already would not hear the end any sooner.
+        if self.caller_audio_length > self.config.caller_queue {
+            return;
+        }
         self.append(AudioFrame::silence(self.model_input, PADDING));
     }
 
@@ -204,6 +225,6 @@ impl Relay {
     }
 
     fn agent_is_busy(&mut self, now: Instant) -> bool {
-        self.sequencer.active().is_some() || !self.playout.is_silent(now)
+        self.sequencer.is_owed() || !self.playout.is_silent(now)
     }
 }

@@ -65,12 +65,21 @@ pub(crate) struct GroupDone {
     pub(crate) spoke: bool,
 }
 
+#[derive(Debug)]
+struct Group {
+    response: ResponseId,
+    /// The answer was spoken, not only calls.
+    spoke: bool,
+    /// The caller has said something since, which outweighs that the call was to end.
+    end_called_off: bool,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     known: Vec<(String, ToolOptions)>,
     entries: Vec<Entry>,
-    /// Answers whose tools still run, with whether they were spoken.
-    groups: Vec<(ResponseId, bool)>,
+    /// Answers whose tools still run.
+    groups: Vec<Group>,
     actions: VecDeque<ToolAction>,
 }
 
@@ -113,7 +122,7 @@ impl Journal {
             }
         }
         if !(started.is_empty() && unknown.is_empty()) {
-            self.groups.push((response.clone(), spoke));
+            self.groups.push(Group { response: response.clone(), spoke, end_called_off: false });
         }
         (started, unknown)
     }
@@ -135,10 +144,20 @@ impl Journal {
         if group.any(|entry| entry.run.outcome.is_none()) {
             return Some((run, None));
         }
-        let spoke = self.groups.iter().any(|(r, spoke)| *r == response && *spoke);
-        self.groups.retain(|(r, _)| *r != response);
-        let after = self.after(&response);
+        let index = self.groups.iter().position(|group| group.response == response)?;
+        let Group { spoke, end_called_off, .. } = self.groups.swap_remove(index);
+        let after = match self.after(&response) {
+            AfterTool::EndCall if end_called_off => AfterTool::Speak,
+            after => after,
+        };
         Some((run, Some(GroupDone { after, spoke })))
+    }
+
+    /// The caller has something to say: tools that run do not end the call any more.
+    pub(crate) fn call_off_end(&mut self) {
+        for group in &mut self.groups {
+            group.end_called_off = true;
+        }
     }
 
     /// The runs that took too long, which are aborted.
@@ -151,12 +170,12 @@ impl Journal {
 
     /// A filler whose time has come, each once. Where somebody speaks its time begins anew.
     pub(crate) fn filler(&mut self, now: Instant, quiet: bool) -> Option<Filler> {
-        let due = |entry: &&mut Entry| entry.filler_due().is_some_and(|due| now >= due);
-        let entry = self.entries.iter_mut().find(due)?;
+        let mut due = self.entries.iter_mut().filter(|entry| entry.filler_due().is_some_and(|due| now >= due));
         if !quiet {
-            entry.silent_since = now;
+            due.for_each(|entry| entry.silent_since = now);
             return None;
         }
+        let entry = due.next()?;
         entry.filled = true;
         Some(entry.options.filler.clone())
     }

@@ -2,7 +2,7 @@
 //!
 //! The line plays what it was sent in real time and says so only at marks, which are sparse, as many small ones hurt
 //! the playback. Between marks the position is interpolated by the clock: never beyond the next mark that is still
-//! out, never beyond what was sent, never before what a mark has confirmed, and never backwards.
+//! out and not long overdue, never beyond what was sent, never before what a mark has confirmed, and never backwards.
 
 use std::{
     collections::VecDeque,
@@ -13,6 +13,9 @@ use crate::{
     media::MarkId,
     realtime::{ItemId, ResponseId},
 };
+
+/// How late a mark may be before it counts as lost. Without this limit one lost mark would hold paced audio up for ever.
+const MARK_LOST: Duration = Duration::from_secs(2);
 
 /// What a piece of speech belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +123,17 @@ impl Ledger {
         }
     }
 
+    /// The parts of `response` that are not yet heard to their end, with how much of each was received.
+    pub(crate) fn parts_of(&self, response: &ResponseId) -> Vec<(ItemId, u32, Duration)> {
+        let of_response = |part: &Part| match &part.source {
+            Source::Model { response: r, item, content_index } if r == response => {
+                Some((item.clone(), *content_index, part.received))
+            }
+            Source::Model { .. } | Source::Local => None,
+        };
+        self.parts.iter().filter_map(of_response).collect()
+    }
+
     /// Audio of a part goes to the line now.
     pub(crate) fn send(&mut self, now: Instant, part: u64, duration: Duration) {
         if self.played(now) >= self.sent {
@@ -169,8 +183,9 @@ impl Ledger {
     /// The position on the line that the caller hears at `now`, as well as it can be known.
     pub(crate) fn played(&mut self, now: Instant) -> Duration {
         let Some((position, since)) = self.anchor else { return self.told };
-        let limit = self.marks.front().map_or(self.sent, |mark| mark.position);
-        let guess = (position + now.saturating_duration_since(since)).min(limit);
+        let clock = position + now.saturating_duration_since(since);
+        let awaited = self.marks.iter().find(|mark| clock < mark.position + MARK_LOST);
+        let guess = clock.min(awaited.map_or(self.sent, |mark| mark.position));
         self.told = self.told.max(guess).max(self.confirmed).min(self.sent);
         self.told
     }

@@ -32,7 +32,7 @@ pub(crate) struct Pending {
 
 #[derive(Debug)]
 struct Cut {
-    /// `None` once it was repeated.
+    /// `None` once it was repeated, and where nothing was asked.
     request: Option<RequestId>,
     item: ItemId,
     content_index: u32,
@@ -41,10 +41,19 @@ struct Cut {
 
 impl Pending {
     pub(crate) fn truncated(&mut self, request: RequestId, item: &ItemId, content_index: u32, heard: Duration) {
+        self.remember(Cut { request: Some(request), item: item.clone(), content_index, heard });
+    }
+
+    /// No more of this entry will be played, though it was not cut.
+    fn left(&mut self, item: &ItemId, content_index: u32) {
+        self.remember(Cut { request: None, item: item.clone(), content_index, heard: Duration::ZERO });
+    }
+
+    fn remember(&mut self, cut: Cut) {
         if self.cuts.len() == REMEMBERED_CUTS {
             self.cuts.pop_front();
         }
-        self.cuts.push_back(Cut { request: Some(request), item: item.clone(), content_index, heard });
+        self.cuts.push_back(cut);
     }
 
     fn was_cut(&self, item: &ItemId) -> bool {
@@ -120,10 +129,19 @@ impl Relay {
     /// The model stalls: whatever it was about is asked for again.
     pub(super) fn answer_again(&mut self, now: Instant) {
         if let Some(response) = self.sequencer.interrupt() {
-            let request = self.request();
-            self.commands.push_back(RealtimeCommand::Cancel { request, response: Some(response.clone()) });
+            let heard = self.playout.is_silent(now);
+            for (item, content_index, received) in self.playout.ledger.parts_of(&response) {
+                if heard {
+                    self.truncate(item, content_index, received);
+                } else {
+                    // The line still plays it, so it is not cut; but neither has nothing of it been heard.
+                    self.pending.left(&item, content_index);
+                }
+            }
+            self.no_more_audio(&response, None);
             self.playout.disown(&response);
             self.sequencer.ended(&response);
+            self.cancel(response);
         }
         self.sequencer.withdraw();
         if !self.sequencer.has(Purpose::Goodbye) {
@@ -146,8 +164,7 @@ impl Relay {
             Began::Wanted => self.latency.response_started(now, response),
             Began::Unwanted => {
                 self.playout.disown(response);
-                let request = self.request();
-                self.commands.push_back(RealtimeCommand::Cancel { request, response: Some(response.clone()) });
+                self.cancel(response.clone());
             }
         }
     }
@@ -158,7 +175,7 @@ impl Relay {
         self.latency.response_done(&response);
         let wish = self.sequencer.ended(&response);
         self.timers.active(now);
-        if !self.sequencer.is_busy() {
+        if !self.sequencer.is_owed() {
             self.timers.model_idle();
         }
         if let Some(usage) = usage {
@@ -215,7 +232,7 @@ impl Relay {
             return;
         }
         self.sequencer.refused(now, &error, (class == ErrorClass::Retry).then(|| retry_delay(&error)));
-        if !self.sequencer.is_busy() {
+        if !self.sequencer.is_owed() {
             self.timers.model_idle();
         }
         self.cut_again(&error);

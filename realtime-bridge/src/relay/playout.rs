@@ -154,6 +154,8 @@ impl Playout {
     pub(crate) fn stop_hold_tone(&mut self) {
         if self.hold_tone.take().is_some() {
             self.ledger.finish(&Source::Local);
+            // Without a mark behind it, it would never be known that all was heard.
+            self.mark_due |= self.waiting.is_empty() && !self.ledger.unmarked().is_zero();
         }
     }
 
@@ -245,6 +247,9 @@ impl Relay {
         };
         // A converter gives back what it has gathered, which may be more or less than what went in.
         let duration = frame.duration();
+        if duration.is_zero() {
+            return;
+        }
         self.playout.stop_hold_tone();
         self.latency.first_audio(now, response);
         let part = self.playout.ledger.receive(source, duration);

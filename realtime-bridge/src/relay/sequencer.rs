@@ -145,6 +145,11 @@ impl Sequencer {
         self.active.is_some() || self.in_flight.is_some() || self.pending.is_some()
     }
 
+    /// Whether the model has been asked for an answer, or makes one.
+    pub(crate) const fn is_owed(&self) -> bool {
+        self.active.is_some() || self.in_flight.is_some()
+    }
+
     /// Whether this purpose waits, was asked for, or is being answered.
     pub(crate) fn has(&self, purpose: Purpose) -> bool {
         let active = self.active.as_ref().and_then(|active| active.wish.as_ref());
@@ -264,9 +269,10 @@ impl Sequencer {
         }
     }
 
-    /// The request in flight got neither an answer nor an error in time. True when it was given up.
+    /// The request in flight got neither an answer nor an error in time. Gives the wish behind it if it is still one.
     pub(crate) fn give_up(&mut self, now: Instant) -> Option<Wish> {
-        self.in_flight.take_if(|flight| now >= flight.since + REQUEST_LIMIT).map(|flight| flight.wish)
+        let flight = self.in_flight.take_if(|flight| now >= flight.since + REQUEST_LIMIT)?;
+        (!flight.unwanted).then_some(flight.wish)
     }
 
     /// When to look again.

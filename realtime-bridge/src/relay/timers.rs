@@ -62,6 +62,9 @@ impl Relay {
             return;
         }
         self.check_line(now);
+        if self.is_over() {
+            return;
+        }
         self.check_speech(now);
         self.check_keys(now);
         self.check_tools(now);

@@ -1,0 +1,3 @@
+//! The bridge and its relay.
+
+mod relay;
