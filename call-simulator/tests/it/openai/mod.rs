@@ -2,6 +2,7 @@
 
 mod answers;
 mod bench;
+mod cli;
 mod client;
 mod faults;
 mod items;

@@ -236,6 +236,27 @@ fn longer_patience_applies_to_a_turn_that_is_under_way() {
 }
 
 #[test]
+fn the_padding_of_a_turn_does_not_reach_into_the_one_before() {
+    let mut bench = Bench::telephone(script());
+    let turns = json!({"type": "server_vad", "silence_duration_ms": 200, "prefix_padding_ms": 1_000});
+    bench.send(&turn_detection(&turns));
+    for _ in 0..2 {
+        bench.speak(&tone(400));
+        bench.silence(Duration::from_millis(300));
+    }
+    let first_end = ms(&bench.until("input_audio_buffer.speech_stopped"), "audio_end_ms");
+    assert_eq!(ms(&bench.until("input_audio_buffer.speech_started"), "audio_start_ms"), first_end);
+    let lengths: Vec<u128> = bench
+        .recording()
+        .items
+        .iter()
+        .filter(|item| item.item["role"] == "user")
+        .map(|item| item.audio.as_millis())
+        .collect();
+    assert_eq!(lengths, [600, 700], "the second has the 100 ms between them as padding");
+}
+
+#[test]
 fn semantic_turn_detection_waits_as_eager_as_it_is() {
     for (eagerness, ends_within) in [("high", 500), ("low", 1_600)] {
         let mut bench = Bench::telephone(script());
