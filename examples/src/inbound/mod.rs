@@ -141,7 +141,6 @@ impl Inbound {
     }
 
     /// The routes, for a server of your own.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .route("/api/twilio/voice", post(voice::voice))

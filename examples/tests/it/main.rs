@@ -1,0 +1,9 @@
+//! The servers over real sockets, called by a simulated Twilio, with a simulated model.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+mod admission;
+mod demo;
+mod failures;
+mod shutdown;
+mod signatures;
+mod world;
