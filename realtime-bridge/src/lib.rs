@@ -51,6 +51,8 @@ pub mod media;
 pub mod realtime;
 pub mod relay;
 pub mod tool;
+#[cfg(any(feature = "openai", feature = "twilio"))]
+mod websocket;
 
 /// The examples of the README are held to compile.
 #[cfg(all(doctest, feature = "twilio", feature = "openai"))]

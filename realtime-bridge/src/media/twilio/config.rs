@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use crate::websocket::Limits;
 
 /// Limits of a media stream.
 ///
@@ -105,17 +105,11 @@ impl Config {
         self
     }
 
-    /// The write buffer holds what has not reached its threshold, one message of the largest size, and the frame headers
-    /// of a pong and a close.
-    pub(super) fn web_socket(&self) -> WebSocketConfig {
-        const CONTROL: usize = 512;
-        WebSocketConfig::default()
-            .read_buffer_size(self.read_buffer_size)
-            .write_buffer_size(self.write_buffer_size)
-            .max_write_buffer_size(
-                self.write_buffer_size.saturating_add(self.max_outgoing_size).saturating_add(CONTROL),
-            )
-            .max_message_size(Some(self.max_message_size))
-            .max_frame_size(Some(self.max_message_size))
+    pub(super) const fn web_socket(&self) -> Limits {
+        Limits {
+            read_buffer: self.read_buffer_size,
+            write_buffer: self.write_buffer_size,
+            max_message: self.max_message_size,
+        }
     }
 }

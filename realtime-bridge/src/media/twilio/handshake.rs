@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, fmt};
 
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::WebSocketStream;
 use twilio_twiml::sid::{AccountSid, CallSid, StreamSid};
 
 use super::{
@@ -12,7 +11,10 @@ use super::{
     stream::{frame_error, text_of},
     wire::{FromTwilio, MediaFormat, Start},
 };
-use crate::media::{MediaError, MediaStart};
+use crate::{
+    media::{MediaError, MediaStart},
+    websocket::AnyWebSocket,
+};
 
 /// Who is on the line, as Twilio says. Nothing of it is proven: whoever can open the socket can say it, so check a token
 /// among the parameters before anything else.
@@ -53,7 +55,7 @@ impl From<&StreamStart> for MediaStart {
 }
 
 /// Waits for `connected` and `start`, in this order and within the limit.
-pub(super) async fn shake_hands<S>(socket: &mut WebSocketStream<S>, config: &Config) -> Result<StreamStart, MediaError>
+pub(super) async fn shake_hands<S>(socket: &mut AnyWebSocket<S>, config: &Config) -> Result<StreamStart, MediaError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -62,7 +64,7 @@ where
         .unwrap_or(Err(MediaError::MissingStart { limit: config.start_limit }))
 }
 
-async fn introduction<S>(socket: &mut WebSocketStream<S>, config: &Config) -> Result<StreamStart, MediaError>
+async fn introduction<S>(socket: &mut AnyWebSocket<S>, config: &Config) -> Result<StreamStart, MediaError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

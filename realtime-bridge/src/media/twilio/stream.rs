@@ -12,10 +12,9 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, Sleep, sleep},
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{self, Message, Utf8Bytes, error::ProtocolError, protocol::Role},
-};
+#[cfg(feature = "tungstenite")]
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, error::ProtocolError, protocol::Role};
 
 use super::{
     Config, StreamStart,
@@ -26,6 +25,7 @@ use super::{
 use crate::{
     audio::{AudioFormat, AudioFrame},
     media::{DtmfDigit, MarkId, MediaCommand, MediaError, MediaEvent, MediaTransport},
+    websocket::{AnyWebSocket, WebSocket},
 };
 
 /// Silence is handed out in pieces of this length, so that a long hole needs no long buffer.
@@ -33,13 +33,12 @@ const SILENCE_PIECE: Duration = Duration::from_secs(1);
 
 /// One call's media stream.
 ///
-/// Audio goes through as the base64 it came in: the payload of a frame is a slice of the socket's read buffer, which stays
-/// in memory as long as the frame does.
+/// Audio goes through as the base64 it came in: the payload of a frame is a slice of the message.
 ///
 /// Frames that were fed are written together at the next flush, or earlier when they fill the write buffer.
 #[derive(Debug)]
 pub struct MediaStream<S> {
-    socket: WebSocketStream<S>,
+    socket: AnyWebSocket<S>,
     start: StreamStart,
     config: Config,
     state: State,
@@ -92,8 +91,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MediaStream<S> {
     ///
     /// Dropping the future drops the socket.
     pub async fn accept(io: S, config: Config) -> Result<Self, MediaError> {
-        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config.web_socket())).await;
-        Self::introduce(socket, config).await
+        let socket = WebSocket::new(io, Role::Server, config.web_socket(), &[]);
+        Self::introduce(AnyWebSocket::Own(socket), config).await
     }
 
     /// Takes a WebSocket that somebody else has set up, whose buffers and limits are its own.
@@ -107,10 +106,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MediaStream<S> {
     /// Dropping the future drops the socket.
     #[cfg(feature = "tungstenite")]
     pub async fn accept_tungstenite(socket: WebSocketStream<S>, config: Config) -> Result<Self, MediaError> {
-        Self::introduce(socket, config).await
+        Self::introduce(AnyWebSocket::Given(Box::new(socket)), config).await
     }
 
-    async fn introduce(mut socket: WebSocketStream<S>, config: Config) -> Result<Self, MediaError> {
+    async fn introduce(mut socket: AnyWebSocket<S>, config: Config) -> Result<Self, MediaError> {
         let start = shake_hands(&mut socket, &config).await?;
         let now = Instant::now();
         Ok(Self {

@@ -6,10 +6,7 @@ use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use http::HeaderMap;
 use tokio::time::timeout;
-use tokio_tungstenite::{
-    WebSocketStream, client_async_with_config,
-    tungstenite::{self, Message, protocol::WebSocketConfig},
-};
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{
     ConfigError, OpenAiConfig, OpenAiSession,
@@ -20,7 +17,10 @@ use super::{
     socket::Socket,
     wire::{ClientEvent, ErrorBody, ServerEvent, Session, SessionUpdate},
 };
-use crate::realtime::{ConnectError, ErrorClass, RealtimeClient, SessionConfig, classify};
+use crate::{
+    realtime::{ConnectError, ErrorClass, RealtimeClient, SessionConfig, classify},
+    websocket::{Limits, WebSocket},
+};
 
 /// Our name for the update that sets up a session.
 const SETUP: &str = "setup";
@@ -61,15 +61,13 @@ impl OpenAiClient {
         let unreachable = |error: std::io::Error| ConnectError::Transport(Box::new(error));
         let socket = Socket::connect(&self.endpoint, waiting_for).await.map_err(unreachable)?;
         *waiting_for = "the WebSocket upgrade";
-        let limits = WebSocketConfig::default()
-            .read_buffer_size(self.config.read_buffer_size)
-            .write_buffer_size(WRITE_BUFFER)
-            // The sink is not ready while this much is unwritten, so what is above the write buffer is one message.
-            .max_write_buffer_size(usize::MAX)
-            .max_message_size(Some(self.config.max_message_size))
-            .max_frame_size(Some(self.config.max_message_size));
-        let upgrade = client_async_with_config(self.endpoint.request(), socket, Some(limits)).await;
-        let (mut socket, _) = upgrade.map_err(|error| self.upgrade_failed(error))?;
+        let limits = Limits {
+            read_buffer: self.config.read_buffer_size,
+            write_buffer: WRITE_BUFFER,
+            max_message: self.config.max_message_size,
+        };
+        let upgrade = WebSocket::connect(socket, self.endpoint.request(), limits).await;
+        let mut socket = upgrade.map_err(|error| self.upgrade_failed(error))?;
 
         // An open socket is not yet a session: a wrong key may be told only now.
         *waiting_for = "session.created";
@@ -87,7 +85,7 @@ impl OpenAiClient {
     /// is an error.
     async fn await_session(
         &self,
-        socket: &mut WebSocketStream<Socket>,
+        socket: &mut WebSocket<Socket>,
         wanted: impl Fn(&ServerEvent) -> bool,
     ) -> Result<Session, ConnectError> {
         loop {

@@ -10,13 +10,10 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio::time::{Sleep, sleep};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        self, Message,
-        error::{CapacityError, ProtocolError},
-        protocol::CloseFrame,
-    },
+use tokio_tungstenite::tungstenite::{
+    self, Message,
+    error::{CapacityError, ProtocolError},
+    protocol::CloseFrame,
 };
 
 use super::{
@@ -26,8 +23,9 @@ use super::{
     keep_alive::{KeepAlive, Tick},
     socket::Socket,
 };
-use crate::realtime::{
-    Capabilities, CloseReason, RealtimeCommand, RealtimeEvent, RealtimeSession, SessionError, SessionInfo,
+use crate::{
+    realtime::{Capabilities, CloseReason, RealtimeCommand, RealtimeEvent, RealtimeSession, SessionError, SessionInfo},
+    websocket::WebSocket,
 };
 
 /// The longest session (OpenAI: Realtime sessions); then the provider ends it with `session_expired`.
@@ -39,7 +37,7 @@ const SESSION_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// the line. Closing the sink says goodbye and waits for the answer, for at most
 /// [`close_timeout`](OpenAiConfig::close_timeout); dropping the session just cuts the connection.
 pub struct OpenAiSession {
-    socket: WebSocketStream<Socket>,
+    socket: WebSocket<Socket>,
     decoder: EventDecoder,
     keep_alive: KeepAlive,
     capabilities: Capabilities,
@@ -53,7 +51,7 @@ pub struct OpenAiSession {
 }
 
 impl OpenAiSession {
-    pub(super) fn new(socket: WebSocketStream<Socket>, info: SessionInfo, config: &OpenAiConfig) -> Self {
+    pub(super) fn new(socket: WebSocket<Socket>, info: SessionInfo, config: &OpenAiConfig) -> Self {
         Self {
             socket,
             decoder: EventDecoder::new(info.output_format),
