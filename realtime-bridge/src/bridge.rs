@@ -182,6 +182,8 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
         let now = Instant::now();
         let more_media = self.take_media(cx, now);
         let more_model = self.take_model(cx, now);
+        // Before the results are asked for, as only asking has us woken when a tool is done.
+        self.start_tools();
         self.take_results(cx, now);
         // Commands come after what was there before them: "end when all is said" has to know what is being said.
         self.take_commands(cx, now);
