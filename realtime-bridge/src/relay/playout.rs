@@ -21,6 +21,9 @@ const REMEMBERED_RESPONSES: usize = 16;
 /// How much of a hold tone is at the line at a time: short, so that speech can follow at once.
 const HOLD_TONE_AHEAD: Duration = Duration::from_millis(200);
 
+/// How much of a hold tone is sent at once.
+const HOLD_TONE_PIECE: Duration = Duration::from_millis(100);
+
 /// When audio is paced, longer frames are cut into pieces of this length.
 const PACED_PIECE: Duration = Duration::from_millis(60);
 
@@ -166,7 +169,7 @@ impl Playout {
         }
         let ahead = match self.window {
             Some(window) if !self.waiting.is_empty() => window,
-            _ if self.hold_tone.is_some() => HOLD_TONE_AHEAD,
+            _ if self.hold_tone.is_some() => HOLD_TONE_AHEAD.saturating_sub(HOLD_TONE_PIECE),
             _ => return None,
         };
         Some(now + self.ledger.queued(now).saturating_sub(ahead).max(Duration::from_millis(5)))
@@ -190,10 +193,10 @@ impl Playout {
     }
 
     fn next_of_hold_tone(&mut self, now: Instant) -> Option<AudioFrame> {
-        if self.ledger.queued(now) >= HOLD_TONE_AHEAD {
+        if self.ledger.queued(now) + HOLD_TONE_PIECE > HOLD_TONE_AHEAD {
             return None;
         }
-        let frame = self.hold_tone.as_mut()?.next(HOLD_TONE_AHEAD);
+        let frame = self.hold_tone.as_mut()?.next(HOLD_TONE_PIECE);
         let part = self.ledger.receive(&Source::Local, frame.duration());
         self.ledger.send(now, part, frame.duration());
         Some(frame)
