@@ -153,10 +153,16 @@ impl<'a> Taking<'a> {
         Form { pairs: left.map(|(pair, _)| pair.clone()).collect() }
     }
 
+    /// The first value of a parameter. Repetitions of a known parameter mean nothing, so they are not left over either.
     fn text(&mut self, name: &str) -> Option<&'a str> {
-        let index = self.form.pairs.iter().position(|(key, _)| key == name)?;
-        self.taken[index] = true;
-        Some(&self.form.pairs[index].1)
+        let mut first = None;
+        for ((key, value), taken) in self.form.pairs.iter().zip(&mut self.taken) {
+            if key == name {
+                *taken = true;
+                first.get_or_insert(value.as_str());
+            }
+        }
+        first
     }
 }
 

@@ -166,13 +166,13 @@ webhook! {
 }
 
 /// Words that were understood.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Words {
     /// What was said.
     pub transcript: Private,
     /// How certain that is, 0.0–1.0, when it is final.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
 }
 
@@ -182,6 +182,15 @@ impl crate::value::Value for Words {
     }
 
     fn read(text: &str) -> Result<Self, &'static str> {
-        serde_json::from_str(text).map_err(|_| "a JSON object with a transcript")
+        /// The number stays text: the JSON reader would round it in its own way.
+        #[derive(serde::Deserialize)]
+        struct Raw {
+            transcript: String,
+            confidence: Option<Box<serde_json::value::RawValue>>,
+        }
+
+        let raw: Raw = serde_json::from_str(text).map_err(|_| "a JSON object with a transcript")?;
+        let confidence = raw.confidence.map(|number| f64::read(number.get())).transpose()?;
+        Ok(Self { transcript: raw.transcript.into(), confidence })
     }
 }

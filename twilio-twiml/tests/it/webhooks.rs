@@ -203,6 +203,16 @@ fn what_is_wrong_has_a_name_and_no_value() {
     assert!(!shown.contains("4155550100") && !shown.contains("4111"), "{shown}");
 }
 
+#[test]
+fn a_parameter_that_is_repeated_counts_once() {
+    let message: MessageProgress = read(
+        "AccountSid=AC0123456789abcdef0123456789abcdef",
+        "ErrorCode=&MessageSid=SM0123456789abcdef0123456789abcdef&MessageStatus=sent&ErrorCode=30003",
+    );
+    assert_eq!(message.error_code, None);
+    assert_eq!(message.other.iter().count(), 1);
+}
+
 proptest! {
     #[test]
     fn every_body_is_a_form(body in any::<Vec<u8>>()) {
