@@ -21,8 +21,27 @@ struct Words {
     generated: String,
     /// No more words will come.
     written: bool,
-    /// `None` while it is not known what was heard.
-    heard: Option<String>,
+    heard: Heard,
+}
+
+#[derive(Debug, Default)]
+enum Heard {
+    /// It is not known yet.
+    #[default]
+    Unknown,
+    /// Everything, also words that are told later than their audio.
+    All,
+    Part(String),
+}
+
+impl Words {
+    fn heard(&self) -> &str {
+        match &self.heard {
+            Heard::Unknown => "",
+            Heard::All => &self.generated,
+            Heard::Part(words) => words,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +93,7 @@ impl Transcript {
         words.generated = text;
         words.written = true;
         if speaker == Speaker::Caller {
-            words.heard = Some(words.generated.clone());
+            words.heard = Heard::All;
         }
         self.entry(item)
     }
@@ -82,9 +101,13 @@ impl Transcript {
     /// A part was heard to its end.
     pub(crate) fn heard_all(&mut self, item: &ItemId, part: u32) -> Option<TranscriptEntry> {
         let index = self.index(item)?;
-        let words = &mut self.entries[index].parts.iter_mut().find(|(p, _)| *p == part)?.1;
+        let words = self.entries[index].words(part);
+        words.heard = Heard::All;
+        if words.generated.is_empty() {
+            // Its words are still to come.
+            return None;
+        }
         words.written = true;
-        words.heard = Some(words.generated.clone());
         self.entry(item)
     }
 
@@ -101,7 +124,7 @@ impl Transcript {
         entry.interrupted = true;
         let words = &mut entry.parts.iter_mut().find(|(p, _)| *p == part)?.1;
         words.written = true;
-        words.heard = Some(heard_words(&words.generated, heard, received));
+        words.heard = Heard::Part(heard_words(&words.generated, heard, received));
         self.entry(item)
     }
 
@@ -128,15 +151,7 @@ impl Transcript {
                 self.entries.len() - 1
             }
         };
-        let parts = &mut self.entries[index].parts;
-        let place = match parts.binary_search_by_key(&part, |(part, _)| *part) {
-            Ok(place) => place,
-            Err(place) => {
-                parts.insert(place, (part, Words::default()));
-                place
-            }
-        };
-        &mut parts[place].1
+        self.entries[index].words(part)
     }
 
     /// The newest entries are asked for most.
@@ -146,12 +161,23 @@ impl Transcript {
 }
 
 impl Entry {
+    fn words(&mut self, part: u32) -> &mut Words {
+        let place = match self.parts.binary_search_by_key(&part, |(part, _)| *part) {
+            Ok(place) => place,
+            Err(place) => {
+                self.parts.insert(place, (part, Words::default()));
+                place
+            }
+        };
+        &mut self.parts[place].1
+    }
+
     fn tell(&self) -> Option<TranscriptEntry> {
         let mut generated = String::new();
         let mut heard = String::new();
         for (_, words) in &self.parts {
             generated.push_str(&words.generated);
-            heard.push_str(words.heard.as_deref().unwrap_or_default());
+            heard.push_str(words.heard());
         }
         Some(TranscriptEntry {
             item: self.item.clone(),
@@ -161,7 +187,7 @@ impl Entry {
             heard,
             interrupted: self.interrupted,
             complete: !self.parts.is_empty()
-                && self.parts.iter().all(|(_, words)| words.written && words.heard.is_some()),
+                && self.parts.iter().all(|(_, words)| words.written && !matches!(words.heard, Heard::Unknown)),
         })
     }
 }
