@@ -220,6 +220,9 @@ impl Relay {
     }
 
     fn append(&mut self, frame: AudioFrame) {
+        if frame.is_empty() {
+            return;
+        }
         self.caller_audio_length += frame.duration();
         self.caller_audio.push_back(frame);
     }

@@ -20,6 +20,8 @@ pub(crate) struct Closing {
     reason: EndReason,
     /// Speech of the caller does not call the end off.
     forced: bool,
+    /// A model that alone decides when it speaks was told what to say, and has not begun to.
+    unsaid: bool,
     /// When to end without any confirmation.
     pub(crate) limit: Instant,
 }
@@ -33,11 +35,19 @@ impl Relay {
             Phase::Closing(_) | Phase::Talking => {}
         }
         self.sequencer.forget(Purpose::Nudge);
+        let unsaid = words.is_some() && !self.capabilities.respond;
         if let Some(words) = words {
             self.instruct(Purpose::Goodbye, words);
         }
-        self.phase = Phase::Closing(Closing { reason, forced, limit: now + self.config.goodbye_limit });
+        self.phase = Phase::Closing(Closing { reason, forced, unsaid, limit: now + self.config.goodbye_limit });
         self.finish_if_said(now);
+    }
+
+    /// An answer begins, which is the goodbye where one was wished for.
+    pub(super) const fn goodbye_begins(&mut self) {
+        if let Phase::Closing(closing) = &mut self.phase {
+            closing.unsaid = false;
+        }
     }
 
     /// The caller has something to say after all.
@@ -55,7 +65,9 @@ impl Relay {
             return;
         }
         let limit = now + self.playout.remaining(now) + CONFIRMATION_MARGIN;
-        if let Phase::Closing(closing) = &mut self.phase {
+        if let Phase::Closing(closing) = &mut self.phase
+            && !closing.unsaid
+        {
             closing.limit = closing.limit.min(limit);
         }
     }
@@ -63,6 +75,7 @@ impl Relay {
     /// Ends a call whose goodbye was heard to its end.
     pub(super) fn finish_if_said(&mut self, now: Instant) {
         if let Phase::Closing(closing) = &self.phase
+            && !closing.unsaid
             && !self.sequencer.is_busy()
             && self.playout.all_heard()
         {

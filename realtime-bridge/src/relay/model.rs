@@ -159,6 +159,7 @@ impl Relay {
     fn response_started(&mut self, now: Instant, response: &ResponseId, request: Option<RequestId>) {
         self.timers.model(now);
         self.timers.active(now);
+        self.goodbye_begins();
         self.playout.know(response);
         match self.sequencer.began(response, request) {
             Began::Wanted => self.latency.response_started(now, response),
