@@ -221,13 +221,15 @@ impl World {
         if self.ended > 0 || item >= 200 {
             return;
         }
-        assert!(self.provider.is_busy(), "nothing is asked: {:?}", self.relay);
+        assert!(self.provider.is_busy(), "nothing is asked of the model");
         self.apply(Step::Speak(500 * MS));
         self.apply(Step::Finish(Vec::new()));
         self.apply(Step::Deliver(500));
         (0..100).for_each(|_| self.apply(Step::Pass(50 * MS)));
         let byte = u8::try_from(item - 1).expect("items are fewer");
-        assert_eq!(self.telephone.heard(self.now, byte), 500 * MS, "the caller hears nothing: {:?}", self.relay);
+        if self.ended == 0 {
+            assert_eq!(self.telephone.heard(self.now, byte), 500 * MS, "the caller does not hear the agent");
+        }
     }
 
     /// The call ends, and then nothing happens any more, whatever comes.

@@ -1,0 +1,132 @@
+//! One answer at a time, whatever the provider does.
+
+use realtime_bridge::realtime::{NewItem, ProviderError, RealtimeCommand, ResponseStatus};
+use tokio::time::{Instant, sleep};
+
+use super::{MS, S, call, quiet, settle};
+
+fn occupied() -> ProviderError {
+    ProviderError::new("invalid_request_error", "conversation_already_has_active_response", "busy")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_an_answer_was_in_the_way_of_is_made_again_when_it_is_over() {
+    for named in [true, false] {
+        let mut call = call(quiet());
+        call.handle.instruct("The parcel is here.", true).await.unwrap();
+        let (request, items) = call.asked().await;
+        assert_eq!(items, [NewItem::System("The parcel is here.".into())]);
+        // The model has begun to answer by itself in the meantime.
+        let answer = call.model.begin(None).await;
+        call.model.error(if named { occupied().with_request(request) } else { occupied() }).await;
+        assert!(call.told_nothing(5 * S).await, "an answer runs");
+        call.model.done(&answer, ResponseStatus::Completed).await;
+        // The instruction is in the conversation already.
+        assert_eq!(call.asked().await.1, []);
+        call.hang_up().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_is_waited_for_once() {
+    let mut call = call(quiet());
+    call.handle.instruct("Say hello.", true).await.unwrap();
+    let limit = ProviderError::new("rate_limit_error", "rate_limit_exceeded", "Please try again in 2s.");
+    let (request, _) = call.asked().await;
+    let refused = Instant::now();
+    call.model.error(limit.clone().with_request(request)).await;
+    let (request, _) = call.asked().await;
+    assert_eq!(refused.elapsed(), 2 * S);
+    call.model.error(limit.with_request(request)).await;
+    assert!(call.told_nothing(60 * S).await);
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_answer_and_refusal_is_given_up_after_ten_seconds() {
+    let mut call = call(quiet().with_model_stall(60 * S));
+    call.handle.instruct("Say hello.", true).await.unwrap();
+    call.asked().await;
+    let asked = Instant::now();
+    // A refusal that does not say what it is about may be about anything.
+    call.model.error(ProviderError::new("invalid_request_error", "odd", "no")).await;
+    call.asked().await;
+    assert_eq!(asked.elapsed(), 10 * S);
+    assert!(call.told_nothing(30 * S).await, "one more attempt is enough");
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_the_caller_talked_over_is_not_made_again() {
+    let mut call = call(quiet().with_model_stall(60 * S).with_greeting(super::greeting()));
+    call.asked().await;
+    let item = call.model.speech_started().await;
+    settle().await;
+    call.model.speech_stopped(&item).await;
+    assert!(call.told_nothing(30 * S).await);
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn wishes_that_wait_together_become_one_answer() {
+    let mut call = call(quiet());
+    let answer = call.model.begin(None).await;
+    settle().await;
+    call.handle.say("The doctor is in.").await.unwrap();
+    call.handle.instruct("Parking is free.", true).await.unwrap();
+    assert!(call.told_nothing(2 * S).await);
+    call.model.done(&answer, ResponseStatus::Completed).await;
+    let (_, items) = call.asked().await;
+    assert_eq!(items.len(), 2);
+    assert!(call.told_nothing(2 * S).await);
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_answer_is_asked_for_once_more() {
+    let mut call = call(quiet());
+    call.model.caller_says("Hello?").await;
+    let answer = call.model.begin(None).await;
+    let error = ProviderError::new("server_error", "server_error", "bad luck");
+    call.model.done(&answer, ResponseStatus::Failed(error.clone())).await;
+    let (request, _) = call.asked().await;
+    let answer = call.model.begin(Some(request)).await;
+    call.model.done(&answer, ResponseStatus::Failed(error)).await;
+    call.over("model-refused").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_stalls_once_is_asked_again_and_the_call_goes_on() {
+    let mut call = call(quiet());
+    call.model.caller_says("When are you open?").await;
+    let stalled = call.model.begin(None).await;
+    call.model.speak(&stalled, 300 * MS).await;
+    let began = Instant::now();
+    let RealtimeCommand::Truncate { item, heard, .. } = call.told().await else { panic!("the entry is not cut") };
+    assert_eq!((item, heard, began.elapsed()), (stalled.item.clone(), 300 * MS, 10 * S));
+    assert!(matches!(call.told().await, RealtimeCommand::Cancel { response: Some(r), .. } if r == stalled.response));
+    let (request, _) = call.asked().await;
+    // Late audio of the answer that was given up is not heard.
+    call.model.speak(&stalled, 300 * MS).await;
+    call.model.done(&stalled, ResponseStatus::Cancelled).await;
+    call.model.say(Some(request), "From nine.", S).await;
+    sleep(15 * S).await;
+    assert_eq!(call.caller.heard_total(), 1_300 * MS);
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_with_much_to_say_is_no_stalled_model() {
+    let mut call = call(quiet());
+    let answer = call.model.begin(None).await;
+    call.model.speak(&answer, 3 * S).await;
+    settle().await;
+    call.handle.say("One more thing.").await.unwrap();
+    settle().await;
+    let item = call.model.speech_started().await;
+    call.model.done(&answer, ResponseStatus::Interrupted).await;
+    sleep(45 * S).await;
+    call.model.speech_stopped(&item).await;
+    call.until("caller-silent").await;
+    call.hang_up().await;
+}
