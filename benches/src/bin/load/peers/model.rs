@@ -1,7 +1,7 @@
 //! The voice model: OpenAI's side of one Realtime session, which follows a script.
 //!
 //! Speech comes as deltas of 100 ms, 200 ms ahead of real time. Answers come in a cycle of three: one that is heard to
-//! its end, one before which a tool is called, one that the caller interrupts after two seconds. The order of events is
+//! its end, one that the caller interrupts after two seconds, one before which a tool is called. The order of events is
 //! the documented one. (OpenAI: Realtime API, server events.)
 
 use benches::wire::{self, AnswerIds, Audio, Tag};
@@ -161,6 +161,8 @@ impl Model {
                     self.event(out, kind, json!({ "previous_item_id": self.ids.item, "item": item }));
                 }
             }
+            // Silence of the subject's own, when a caller falls silent in the middle of speech.
+            "input_audio_buffer.append" => {}
             // The first messages of a caller who is connected straight to us.
             "" if self.passthrough => {}
             other => tally.other(&format!("{other} to the model")),
@@ -185,9 +187,10 @@ impl Model {
     }
 
     fn begin_script(&mut self, now: u64) {
-        // Spread over a second by the golden ratio, so that neighbours are far apart.
+        // Half a second for whoever wants to ask for a greeting; then spread over three by the golden ratio, so that
+        // neighbours are far apart.
         self.phase = Phase::Thinking;
-        self.due = Some(now + u64::from(self.who) * 618_033_989 % ms(1_000));
+        self.due = Some(now + ms(500) + u64::from(self.who) * 1_854_101_966 % ms(3_000));
     }
 
     /// Does what is due and sets when the script goes on.
@@ -201,7 +204,7 @@ impl Model {
                 self.sent = 0;
                 // 3.5 to 4.5 seconds, so that calls do not keep step with each other.
                 self.length = 35 + (u32::from(self.who) * 7 + u32::from(self.turn) * 3) % 11;
-                if self.turn % 4 == 2 {
+                if self.turn % 4 == 3 {
                     self.call_tool(out);
                     tally.counts.tool_calls += u64::from(tally.since.is_some());
                     self.phase = Phase::AwaitsTool;
@@ -220,7 +223,7 @@ impl Model {
                 self.phase = Phase::Listening;
                 due + ms(100) * u64::from(LEAD) + PAUSE
             }
-            Phase::Speaking if self.turn.is_multiple_of(2) && self.sent >= CUT_AFTER => {
+            Phase::Speaking if self.turn % 4 == 2 && self.sent >= CUT_AFTER => {
                 self.speech_started(out);
                 if let Some(call) = self.call {
                     tally.calls[call].speech_started = Some(now);

@@ -1,5 +1,6 @@
 //! What is measured: a server on one thread that connects each caller to the model.
 
+mod bridge;
 mod copier;
 mod naive;
 mod transports;
@@ -91,7 +92,12 @@ pub(crate) fn run(options: &SubjectOptions) -> Result<(), Box<dyn Error>> {
                 let client = target.client()?;
                 serve(listener, stop, |caller| transports::bridge_call(caller, client.clone())).await
             }
-            Kind::Bridge => Err("not there".into()),
+            Kind::Bridge => {
+                let (client, endings) = (target.client()?, bridge::Endings::default());
+                let call = |caller| bridge::bridge_call(caller, client.clone(), endings.clone());
+                serve(listener, stop, call).await?;
+                Ok(writeln!(io::stdout(), "{endings}")?)
+            }
         }
     });
     served.map_err(|failure| -> Box<dyn Error> { failure })
