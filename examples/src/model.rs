@@ -16,6 +16,10 @@ use tracing::Instrument;
 
 use crate::chain::Chain;
 
+/// The longest that a session may wait for its call: nobody answers the provider's pings meanwhile, which come every
+/// 20 s.
+pub const LONGEST_KEEP: Duration = Duration::from_secs(19);
+
 /// How often an attempt that may succeed later is made.
 const ATTEMPTS: u32 = 3;
 
@@ -36,7 +40,7 @@ pub struct SessionPlan {
     pub config: SessionConfig,
     /// What the model is told before the caller, such as an earlier part of the conversation.
     pub history: Option<String>,
-    /// How long the session waits for its call. Under 20 s: nobody answers the provider's pings meanwhile.
+    /// How long the session waits for its call, at most [`LONGEST_KEEP`].
     pub keep: Duration,
 }
 

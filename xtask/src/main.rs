@@ -113,7 +113,7 @@ fn perform(task: Alone) -> Result<(), Failure> {
         Alone::Load { rest } => {
             run(cargo(["run", "--release", "--package", "benches", "--bin", "load", "--"]).args(rest))
         }
-        Alone::Demo { rest } => run(cargo(["run", "--package", "examples", "--bin", "inbound", "--"])
+        Alone::Demo { rest } => run(cargo(["run", "--package", "examples", "--bin", "inbound", "--", "--demo"])
             .args(rest)
             // Ctrl-C and a server's prompts belong to the person at the terminal.
             .stdin(Stdio::inherit())),

@@ -2,7 +2,8 @@
 
 use std::{
     error::Error,
-    io::{self, Write},
+    future::pending,
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -12,7 +13,7 @@ use examples::{
     chain::Chain,
     conversation::Language,
     inbound::{Inbound, demo},
-    settings::{Arguments, Settings},
+    settings::{Arguments, Problems, Settings},
     web::shutdown_signal,
 };
 use tokio::net::TcpListener;
@@ -46,11 +47,18 @@ async fn main() -> ExitCode {
     // The demonstration tells its story itself.
     let level = if simulated { "warn" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(io::stderr).init();
     let done = if simulated { demonstrate(&cli).await } else { serve(&cli.arguments).await };
     done.unwrap_or_else(|error| {
         // Nowhere is left to report a failure of standard error to.
         let _ = writeln!(io::stderr(), "inbound: {}", Chain(&*error));
+        if error.is::<Problems>() {
+            let _ = writeln!(
+                io::stderr(),
+                "Without accounts, --demo places a simulated call; --help explains each setting."
+            );
+        }
         ExitCode::FAILURE
     })
 }
@@ -64,19 +72,31 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         model = settings.openai.model,
         "takes calls"
     );
-    let shutdown = async {
-        if let Err(error) = shutdown_signal().await {
-            tracing::error!(%error, "signals cannot be listened to");
-        }
+    let twice = async {
+        told_to_stop().await;
+        told_to_stop().await;
     };
-    Inbound::new(settings)?.serve(listener, shutdown).await?;
+    tokio::select! {
+        served = Box::pin(Inbound::new(settings)?.serve(listener, told_to_stop())) => served?,
+        () = twice => {
+            tracing::warn!("told to stop twice: the running calls are cut off");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn told_to_stop() {
+    if let Err(error) = shutdown_signal().await {
+        tracing::error!(%error, "signals cannot be listened to, so the server runs until it is killed");
+        pending::<()>().await;
+    }
 }
 
 async fn demonstrate(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
     let mut out = io::stdout();
     let language = match cli.arguments.conversation.language.as_deref() {
-        None => Language::English,
+        None | Some("") => Language::English,
         Some(text) => text.parse()?,
     };
     writeln!(

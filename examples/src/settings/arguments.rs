@@ -84,11 +84,12 @@ pub struct ServerArguments {
     /// The address to listen on; port 0 takes a free one. [default: 127.0.0.1:3000]
     #[arg(long, env = "BIND", value_name = "ADDRESS")]
     pub bind: Option<String>,
-    /// Seconds that a media stream may take to come after the webhook; then its model session is closed and its token
-    /// void. [default: 10]
+    /// Seconds, at most 19, that a media stream may take to come after the webhook; then its model session is closed and
+    /// its token void. [default: 10]
     #[arg(long, env = "STREAM_WAIT", value_name = "SECONDS")]
     pub stream_wait: Option<String>,
-    /// Seconds that a caller on the line waits for a model session that is not ready, before the apology. [default: 4]
+    /// Seconds, at most 19, that a caller on the line waits for a model session that is not ready, before the apology.
+    /// [default: 4]
     #[arg(long, env = "MODEL_WAIT", value_name = "SECONDS")]
     pub model_wait: Option<String>,
     /// Seconds after which a call is brought to its end. [default: 1800]

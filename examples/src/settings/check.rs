@@ -8,7 +8,12 @@ use twilio_twiml::{twiml::Voice, webhook::signature::AuthToken};
 use url::Url;
 
 use super::{Arguments, Limits, Problems, PublicUrl, Settings, TwilioSettings, public_url::is_local};
-use crate::conversation::{Conversation, Language};
+use crate::{
+    conversation::{Conversation, Language},
+    model::LONGEST_KEEP,
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Arguments {
     /// Whether nothing was said about an account or a server, so that only a simulation can be meant.
@@ -49,10 +54,10 @@ impl Settings {
         let public_url = check.public_url(&server.public_url, local_twilio, bind);
         let defaults = Limits::default();
         let limits = Limits {
-            stream_wait: check.seconds("STREAM_WAIT", &server.stream_wait, defaults.stream_wait),
-            model_wait: check.seconds("MODEL_WAIT", &server.model_wait, defaults.model_wait),
-            max_call: check.seconds("MAX_CALL", &server.max_call, defaults.max_call),
-            drain: check.seconds("DRAIN_LIMIT", &server.drain_limit, defaults.drain),
+            stream_wait: check.seconds("STREAM_WAIT", &server.stream_wait, defaults.stream_wait, LONGEST_KEEP),
+            model_wait: check.seconds("MODEL_WAIT", &server.model_wait, defaults.model_wait, LONGEST_KEEP),
+            max_call: check.seconds("MAX_CALL", &server.max_call, defaults.max_call, DAY),
+            drain: check.seconds("DRAIN_LIMIT", &server.drain_limit, defaults.drain, DAY),
         };
         let language = check.parsed("CONVERSATION_LANGUAGE", &conversation.language, "ja-JP or en-US");
         let mut talk = Conversation::new(language.unwrap_or(Language::Japanese));
@@ -177,12 +182,12 @@ impl Check {
         parsed
     }
 
-    fn seconds(&mut self, name: &str, text: &Option<String>, default: Duration) -> Duration {
+    fn seconds(&mut self, name: &str, text: &Option<String>, default: Duration, most: Duration) -> Duration {
         let Some(text) = given(text) else { return default };
         let seconds = text.parse().ok().filter(|seconds: &f64| *seconds > 0.0);
         let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        duration.filter(|duration| *duration <= Duration::from_secs(24 * 60 * 60)).unwrap_or_else(|| {
-            self.problem(format!("{name} is {text:?}, but should be seconds: more than 0, at most a day"));
+        duration.filter(|duration| *duration <= most).unwrap_or_else(|| {
+            self.problem(format!("{name} is {text:?}, but should be seconds: more than 0, at most {}", most.as_secs()));
             default
         })
     }

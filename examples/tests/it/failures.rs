@@ -54,7 +54,9 @@ fn check_apology(report: &CallReport) {
 #[tokio::test]
 async fn a_caller_hears_the_apology_when_the_model_cannot_be_reached() {
     let world = World::without_model(|_| {}).await;
-    check_apology(&world.call(CallerScript::new()).await);
+    let report = world.call(CallerScript::new()).await;
+    check_apology(&report);
+    assert_eq!(report.streams.len(), 1, "the caller waits only once");
 }
 
 #[tokio::test]
