@@ -19,6 +19,7 @@ mod tasks;
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -84,7 +85,7 @@ pub struct Bridge<M, S> {
     tools: ToolSet,
     commands: mpsc::Receiver<CallCommand>,
     handle: CallHandle,
-    updates: broadcast::Sender<CallUpdate>,
+    updates: broadcast::Sender<Arc<CallUpdate>>,
 }
 
 impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
@@ -143,7 +144,8 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
             .with_tools(tools.options());
         let tasks = ToolTasks::new(tools, handle);
         let began = Instant::now();
-        let mut driver = Driver {
+        // Boxed, as it would be in the future twice: here, and where the call is finished.
+        let mut driver = Box::new(Driver {
             media,
             session,
             relay,
@@ -154,7 +156,7 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
             armed: began,
             media_written: false,
             session_written: false,
-        };
+        });
         let reason = poll_fn(|cx| driver.poll(cx)).await;
         driver.finish(reason, began).await
     }
@@ -166,7 +168,7 @@ struct Driver<M, S> {
     relay: Relay,
     tasks: ToolTasks,
     commands: mpsc::Receiver<CallCommand>,
-    updates: broadcast::Sender<CallUpdate>,
+    updates: broadcast::Sender<Arc<CallUpdate>>,
     timer: Pin<Box<Sleep>>,
     /// When the timer wakes us. It is only ever moved to be earlier, until it has fired: waking too early is harmless,
     /// and moving it with every frame is not free.
@@ -287,7 +289,7 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
         while let Some(update) = self.relay.poll_event() {
             tracing::debug!(sequence = update.sequence, event = update.event.name(), "call event");
             // An error only says that nobody watches.
-            let _ = self.updates.send(update);
+            let _ = self.updates.send(Arc::new(update));
         }
     }
 
@@ -305,7 +307,7 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     }
 
     /// Closes both sides in order, lets running tools come to their end, and sums the call up.
-    async fn finish(mut self, reason: EndReason, began: Instant) -> CallReport {
+    async fn finish(mut self: Box<Self>, reason: EndReason, began: Instant) -> CallReport {
         let ended = Instant::now();
         // Whoever watches learns that the call is over by the end of the updates.
         drop(self.updates);

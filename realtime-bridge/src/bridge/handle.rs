@@ -1,5 +1,7 @@
 //! Telling a call things, and watching it.
 
+use std::sync::Arc;
+
 use tokio::sync::{broadcast, mpsc};
 
 use crate::{
@@ -19,11 +21,15 @@ pub struct CallEnded;
 #[derive(Debug, Clone)]
 pub struct CallHandle {
     commands: mpsc::Sender<CallCommand>,
-    updates: broadcast::WeakSender<CallUpdate>,
+    /// Shared, so that the places that are kept for slow watchers are small: every call has them.
+    updates: broadcast::WeakSender<Arc<CallUpdate>>,
 }
 
 impl CallHandle {
-    pub(super) const fn new(commands: mpsc::Sender<CallCommand>, updates: broadcast::WeakSender<CallUpdate>) -> Self {
+    pub(super) const fn new(
+        commands: mpsc::Sender<CallCommand>,
+        updates: broadcast::WeakSender<Arc<CallUpdate>>,
+    ) -> Self {
         Self { commands, updates }
     }
 
@@ -109,7 +115,7 @@ impl CallHandle {
 /// [`CallUpdate::sequence`].
 #[derive(Debug)]
 pub struct Updates {
-    receiver: Option<broadcast::Receiver<CallUpdate>>,
+    receiver: Option<broadcast::Receiver<Arc<CallUpdate>>>,
 }
 
 impl Updates {
@@ -121,7 +127,7 @@ impl Updates {
     pub async fn next(&mut self) -> Option<CallUpdate> {
         loop {
             match self.receiver.as_mut()?.recv().await {
-                Ok(update) => return Some(update),
+                Ok(update) => return Some(Arc::unwrap_or_clone(update)),
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
