@@ -229,3 +229,6 @@ impl Journal {
         after
     }
 }
+
+#[cfg(test)]
+mod tests;

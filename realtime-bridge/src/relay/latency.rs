@@ -75,3 +75,46 @@ impl Latency {
         self.turn.as_mut().filter(|turn| turn.response.as_ref() == Some(response))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_turn_is_measured_to_the_ear_and_belongs_to_the_answer_that_speaks() {
+        let (mut latency, t0) = (Latency::default(), tokio::time::Instant::now().into_std());
+        let (silent, spoken, mark) = ("a".into(), "b".into(), MarkId(7));
+        latency.response_started(t0, &silent);
+        assert!(!latency.sent(t0, &silent), "nobody has asked anything");
+
+        latency.begin(t0);
+        latency.response_started(t0 + 100 * MS, &silent);
+        latency.response_done(&silent);
+        latency.response_started(t0 + 300 * MS, &spoken);
+        latency.first_audio(t0 + 350 * MS, &spoken);
+        latency.first_audio(t0 + 400 * MS, &spoken);
+        assert!(!latency.sent(t0 + 360 * MS, &silent));
+        assert!(latency.sent(t0 + 360 * MS, &spoken) && !latency.sent(t0 + 380 * MS, &spoken));
+        latency.marked(mark, 100 * MS);
+        latency.response_done(&spoken);
+        assert_eq!(latency.reached(t0 + 500 * MS, MarkId(6)), None);
+        let turn = latency.reached(t0 + 560 * MS, mark).unwrap();
+        let expected = [300, 350, 360, 460].map(|ms| Some(ms * MS));
+        assert_eq!([turn.response_started, turn.first_audio, turn.first_sent, turn.first_heard], expected);
+        assert_eq!(latency.reached(t0 + 560 * MS, mark), None, "a turn is told once");
+    }
+
+    #[test]
+    fn nothing_is_heard_before_it_was_sent() {
+        let (mut latency, t0) = (Latency::default(), tokio::time::Instant::now().into_std());
+        let answer = "a".into();
+        latency.begin(t0);
+        latency.response_started(t0, &answer);
+        latency.sent(t0 + 50 * MS, &answer);
+        latency.marked(MarkId(1), 100 * MS);
+        // A clear has released the mark.
+        assert_eq!(latency.reached(t0 + 60 * MS, MarkId(1)).unwrap().first_heard, Some(50 * MS));
+    }
+}

@@ -136,7 +136,8 @@ impl Ledger {
 
     /// Audio of a part goes to the line now.
     pub(crate) fn send(&mut self, now: Instant, part: u64, duration: Duration) {
-        if self.played(now) >= self.sent {
+        // The line has run dry, also if a mark that was lost has not said so.
+        if self.clock(now) >= self.sent {
             self.anchor = Some((self.sent, now));
         }
         let (start, end) = (self.sent, self.sent + duration);
@@ -182,12 +183,16 @@ impl Ledger {
 
     /// The position on the line that the caller hears at `now`, as well as it can be known.
     pub(crate) fn played(&mut self, now: Instant) -> Duration {
-        let Some((position, since)) = self.anchor else { return self.told };
-        let clock = position + now.saturating_duration_since(since);
+        let clock = self.clock(now);
         let awaited = self.marks.iter().find(|mark| clock < mark.position + MARK_LOST);
         let guess = clock.min(awaited.map_or(self.sent, |mark| mark.position));
         self.told = self.told.max(guess).max(self.confirmed).min(self.sent);
         self.told
+    }
+
+    /// The position by the clock alone, as if the line had no end.
+    fn clock(&self, now: Instant) -> Duration {
+        self.anchor.map_or(self.sent, |(position, since)| position + now.saturating_duration_since(since))
     }
 
     /// How much was sent and is not yet played.
@@ -265,3 +270,6 @@ impl Ledger {
         self.parts.get_mut(index)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -291,3 +291,6 @@ impl Sequencer {
         self.not_before = Some(at);
     }
 }
+
+#[cfg(test)]
+mod tests;
