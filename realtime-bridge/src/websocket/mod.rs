@@ -156,7 +156,8 @@ impl<S> WebSocket<S> {
     fn control(&mut self, control: Control, payload: Bytes) -> Result<Option<Message>, Error> {
         Ok(match control {
             Control::Ping => {
-                if self.state == State::Open {
+                // A peer that asks and does not read must not fill our memory; it may ask again when it has read.
+                if self.state == State::Open && self.unwritten() <= self.limits.write_buffer {
                     self.queue(OpCode::Control(Control::Pong), &payload);
                     self.answers = true;
                 }

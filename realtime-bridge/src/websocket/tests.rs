@@ -59,6 +59,19 @@ async fn a_ping_is_answered_by_reading_alone() {
 }
 
 #[tokio::test]
+async fn a_peer_that_asks_for_ever_and_never_reads_fills_no_memory() {
+    let (near, mut far) = duplex(1 << 10);
+    let mut ours = WebSocket::new(near, Role::Server, LIMITS, &[]);
+    let mut ping = Vec::new();
+    push(&mut ping, OpCode::Control(Control::Ping), Some([1, 2, 3, 4]), &[0; 125]);
+    for _ in 0..100 {
+        far.write_all(&ping).await.unwrap();
+        assert!(matches!(ours.next().await.unwrap().unwrap(), Message::Ping(_)));
+    }
+    assert!(ours.unwritten() < 2 * LIMITS.write_buffer, "{} bytes wait", ours.unwritten());
+}
+
+#[tokio::test]
 async fn either_side_may_say_goodbye_first() {
     for role in [Role::Server, Role::Client] {
         let (near, far) = duplex(1 << 10);
