@@ -65,7 +65,8 @@ async fn main() -> ExitCode {
 
 async fn serve(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let settings = Settings::check(arguments)?;
-    let listener = TcpListener::bind(settings.bind).await?;
+    let bound = TcpListener::bind(settings.bind).await;
+    let listener = bound.map_err(|error| format!("{} cannot be listened on: {error}", settings.bind))?;
     tracing::info!(
         address = %listener.local_addr()?,
         voice_webhook = settings.public_url.to("/api/twilio/voice"),
@@ -104,7 +105,8 @@ async fn demonstrate(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
         "No account is used: a simulated caller rings the server on this machine. It takes half a minute.\n"
     )?;
     let report = demo::run(language).await?;
-    report.telephone.recording.save_wav(&cli.wav)?;
+    let saved = report.telephone.recording.save_wav(&cli.wav);
+    saved.map_err(|error| format!("{} cannot be written: {}", cli.wav.display(), Chain(&error)))?;
     writeln!(out, "{report}\n{} holds the call: left the caller, right the agent", cli.wav.display())?;
     let problems = report.problems();
     if problems.is_empty() {

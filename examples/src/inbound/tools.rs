@@ -81,9 +81,40 @@ impl Tool for FreeSlots {
         ToolOptions::default().with_filler(Filler::HoldTone { after: Duration::from_millis(1_500) })
     }
 
-    async fn call(&self, _context: &ToolContext, WhichSlots { day, time }: WhichSlots) -> Result<Slots, ToolError> {
-        let times = self.diary.get(&day).ok_or_else(|| ToolError::new("the practice is closed on that day"))?;
-        let free = time.map(|time| times.contains(&time.trim().trim_start_matches('0')));
-        Ok(Slots { day, free, times: times.clone() })
+    async fn call(&self, _context: &ToolContext, which: WhichSlots) -> Result<Slots, ToolError> {
+        self.look_up(&which)
+    }
+}
+
+impl FreeSlots {
+    fn look_up(&self, WhichSlots { day, time }: &WhichSlots) -> Result<Slots, ToolError> {
+        let times = self.diary.get(day).ok_or_else(|| ToolError::new("the practice is closed on that day"))?;
+        // Models write 09:30 as well as 9:30.
+        let asked = time.as_ref().map(|time| time.trim().trim_start_matches('0'));
+        Ok(Slots { day: *day, free: asked.map(|time| times.contains(&time)), times: times.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(day: Day, time: Option<&str>, free: Option<bool>) {
+        let slots = FreeSlots::default().look_up(&WhichSlots { day, time: time.map(str::to_owned) }).unwrap();
+        assert_eq!((slots.day, slots.free), (day, free), "{time:?}");
+    }
+
+    #[test]
+    fn an_hour_is_free_if_the_diary_has_it() {
+        check(Day::Friday, Some("10:00"), Some(true));
+        check(Day::Friday, Some("11:00"), Some(false));
+        check(Day::Monday, Some(" 09:30"), Some(true));
+        check(Day::Thursday, None, None);
+    }
+
+    #[test]
+    fn a_closed_day_is_told_in_words_for_the_model() {
+        let closed = FreeSlots::default().look_up(&WhichSlots { day: Day::Sunday, time: None });
+        assert_eq!(closed.unwrap_err().to_string(), "the practice is closed on that day");
     }
 }

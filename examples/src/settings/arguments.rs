@@ -1,5 +1,10 @@
 //! What can be set, by flags and by the environment. The names are the same in every example.
 
+#![allow(
+    rustdoc::bare_urls,
+    reason = "--help shows these comments as they are, where brackets around a URL are only noise"
+)]
+
 use secrecy::SecretString;
 
 /// What can be set, as it was given. [`Settings::check`](super::Settings::check) makes sense of it.

@@ -1,13 +1,16 @@
 //! From what was given to what a server runs with.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use realtime_bridge::realtime::openai::{OpenAiClient, OpenAiConfig};
 use secrecy::{ExposeSecret, SecretString};
 use twilio_twiml::{twiml::Voice, webhook::signature::AuthToken};
 use url::Url;
 
-use super::{Arguments, Limits, Problems, PublicUrl, Settings, TwilioSettings, public_url::is_local};
+use super::{Arguments, Limits, Problems, PublicUrl, Settings, TwilioSettings};
 use crate::{
     conversation::{Conversation, Language},
     model::LONGEST_KEEP,
@@ -50,7 +53,7 @@ impl Settings {
         let signed =
             check.parsed("TWILIO_REQUIRE_STREAM_SIGNATURE", &twilio.twilio_require_stream_signature, "true or false");
         let bind = check.parsed("BIND", &server.bind, "an address and a port such as 127.0.0.1:3000");
-        let bind = bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
+        let bind = bind.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)));
         let public_url = check.public_url(&server.public_url, local_twilio, bind);
         let defaults = Limits::default();
         let limits = Limits {
@@ -140,7 +143,8 @@ impl Check {
     fn public_url(&mut self, text: &Option<String>, local_twilio: bool, bind: SocketAddr) -> Option<PublicUrl> {
         let Some(text) = given(text) else {
             if local_twilio && bind.port() != 0 {
-                return format!("http://{bind}").parse().ok();
+                let host = if bind.ip().is_unspecified() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { bind.ip() };
+                return format!("http://{}", SocketAddr::new(host, bind.port())).parse().ok();
             }
             self.problem(
                 "PUBLIC_URL is not set. It is where Twilio reaches this server, such as https://bridge.example.com; a \
@@ -190,6 +194,16 @@ impl Check {
             self.problem(format!("{name} is {text:?}, but should be seconds: more than 0, at most {}", most.as_secs()));
             default
         })
+    }
+}
+
+/// Whether a URL leads to this machine.
+fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

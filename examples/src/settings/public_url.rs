@@ -24,7 +24,6 @@ pub struct PublicUrl {
     /// The path of `url`.
     prefix: String,
     secure: bool,
-    local: bool,
 }
 
 /// Why a text is no public URL.
@@ -69,12 +68,6 @@ impl PublicUrl {
     pub const fn is_secure(&self) -> bool {
         self.secure
     }
-
-    /// Whether only this machine can reach it.
-    #[must_use]
-    pub const fn is_local(&self) -> bool {
-        self.local
-    }
 }
 
 impl FromStr for PublicUrl {
@@ -92,7 +85,6 @@ impl FromStr for PublicUrl {
             url: url.as_str().trim_end_matches('/').to_owned(),
             prefix: url.path().trim_end_matches('/').to_owned(),
             secure: url.scheme() == "https",
-            local: is_local(&url),
         })
     }
 }
@@ -100,15 +92,5 @@ impl FromStr for PublicUrl {
 impl fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url)
-    }
-}
-
-/// Whether a URL leads to this machine.
-pub(super) fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
