@@ -10,6 +10,7 @@ mod formats;
 mod long_call;
 mod queues;
 mod relay;
+mod sockets;
 mod tools;
 mod turns;
 
