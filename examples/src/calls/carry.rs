@@ -59,7 +59,7 @@ where
             match update.map(|update| update.event) {
                 Some(CallEvent::Transcript(entry)) => stream.note(entry),
                 Some(CallEvent::Latency(latency)) => latencies.push(latency),
-                // Told before the sockets are closed: Twilio may ask what comes next as soon as they are.
+                // Not left to the report, which waits for tools: Twilio asks what comes next once the line is closed.
                 Some(CallEvent::Ended(EndReason::HungUp)) => calls.ended(stream, stream.hung_up()),
                 Some(CallEvent::Ended(reason)) => calls.ended(stream, Outcome::Ended(reason)),
                 Some(_) => {}
