@@ -129,7 +129,8 @@ impl Relay {
 
     /// Sends what waits to be said, if the model may speak now.
     pub(super) fn ask_model(&mut self, now: Instant) {
-        if !self.sequencer.may_ask(now) || self.caller.is_speaking() || self.playout.held || self.is_over() {
+        let waits = self.caller.is_speaking() || self.caller.awaits_answer || self.playout.held;
+        if waits || !self.sequencer.may_ask(now) || self.is_over() {
             return;
         }
         let request = self.request();

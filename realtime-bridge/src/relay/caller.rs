@@ -25,6 +25,8 @@ pub(crate) struct Caller {
     passing: bool,
     /// The gap in the audio has been padded.
     padded: bool,
+    /// The provider is about to answer a turn by itself: to ask for an answer now would only be in its way.
+    pub(crate) awaits_answer: bool,
 }
 
 impl Caller {
@@ -77,6 +79,7 @@ impl Relay {
         self.caller.speaking = true;
         self.caller.padded = false;
         self.caller.passing = false;
+        self.caller.awaits_answer = false;
         self.timers.caller_active(now);
         self.tell(now, CallEvent::CallerSpeaking);
         match self.config.barge_in {
@@ -111,7 +114,10 @@ impl Relay {
         match self.turn_owner {
             // A model that alone decides when it speaks owes nothing.
             TurnOwner::Provider if !self.capabilities.respond => {}
-            TurnOwner::Provider => self.timers.model(now),
+            TurnOwner::Provider => {
+                self.timers.model(now);
+                self.caller.awaits_answer = self.sequencer.active().is_none();
+            }
             TurnOwner::Bridge if passing => {}
             TurnOwner::Bridge => self.sequencer.want(Wish::new(Purpose::Turn)),
         }

@@ -143,6 +143,7 @@ impl Relay {
             self.sequencer.ended(&response);
             self.cancel(response);
         }
+        self.caller.awaits_answer = false;
         self.sequencer.withdraw();
         if !self.sequencer.has(Purpose::Goodbye) {
             self.sequencer.retry(None, now);
@@ -159,6 +160,7 @@ impl Relay {
     fn response_started(&mut self, now: Instant, response: &ResponseId, request: Option<RequestId>) {
         self.timers.model(now);
         self.timers.active(now);
+        self.caller.awaits_answer = false;
         self.goodbye_begins();
         self.playout.know(response);
         match self.sequencer.began(response, request) {

@@ -28,6 +28,19 @@ async fn a_request_that_an_answer_was_in_the_way_of_is_made_again_when_it_is_ove
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_models_own_answer_to_a_turn_goes_first() {
+    let mut call = call(quiet());
+    let item = call.model.speech_started().await;
+    call.handle.say("The doctor is in.").await.unwrap();
+    call.model.speech_stopped(&item).await;
+    assert!(call.told_nothing(2 * S).await, "a request now would be refused");
+    let answer = call.model.begin(None).await;
+    call.model.done(&answer, ResponseStatus::Completed).await;
+    assert_eq!(call.asked().await.1.len(), 1);
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rate_limit_is_waited_for_once() {
     let mut call = call(quiet());
     call.handle.instruct("Say hello.", true).await.unwrap();

@@ -333,6 +333,8 @@ async fn a_tool_that_runs_when_the_caller_hangs_up_is_recorded() {
         calls(&mut call, false, ResponseStatus::Completed, vec![tool_call("1", "a", "{}")]).await;
         call.until("tool-started").await;
         call.caller.hang_up().await.unwrap();
+        call.until("ended").await;
+        assert!(call.handle.say("Wait!").await.is_err(), "a call that is over takes a command");
         let report = call.over("caller-hung-up").await;
         assert_eq!(report.tools[0].outcome, Some(outcome));
     }

@@ -55,6 +55,15 @@ async fn a_key_stops_the_agent_and_more_keys_do_not_stop_it_again() {
     call.model.done(&answer, ResponseStatus::Cancelled).await;
     assert_eq!(keys(&call.asked().await.1), "123");
     assert_eq!(call.hang_up().await.stats.interruptions, 1);
+
+    // Nor what the agent says between two keys of one number.
+    let mut call = super::call(quiet());
+    press(&call, "1").await;
+    call.model.say(None, "Please go on.", S).await;
+    press(&call, "2").await;
+    sleep(S).await;
+    assert_eq!(call.caller.heard_total(), S);
+    assert_eq!(call.hang_up().await.stats.interruptions, 0);
 }
 
 #[tokio::test(start_paused = true)]
