@@ -4,7 +4,7 @@ use std::io;
 
 use realtime_bridge::{
     audio::AudioFormat,
-    bridge::{Bridge, CallHandle},
+    bridge::{Bridge, CallHandle, CallReport},
     media::{
         MediaError,
         memory::{Caller, line},
@@ -23,7 +23,11 @@ use super::{MS, S, greeting, over, quiet};
 type FarEnds = (Option<Caller>, Option<MemoryModel>);
 
 /// A call in which `act` happens ends for this reason. `act` gives back the far ends that it has not dropped.
-async fn check(reason: &str, config: CallConfig, act: impl AsyncFnOnce(Caller, MemoryModel, &CallHandle) -> FarEnds) {
+async fn check(
+    reason: &str,
+    config: CallConfig,
+    act: impl AsyncFnOnce(Caller, MemoryModel, &CallHandle) -> FarEnds,
+) -> CallReport {
     let (line, caller) = line(AudioFormat::MuLaw);
     let (session, model) = pair(&SessionConfig::default());
     let bridge = Bridge::with_config(line, session, config).unwrap().with_tools(ToolSet::new().with(EndCall));
@@ -31,7 +35,7 @@ async fn check(reason: &str, config: CallConfig, act: impl AsyncFnOnce(Caller, M
     let updates = handle.watch();
     run.spawn(bridge.run());
     let (caller, model) = act(caller, model, &handle).await;
-    over(reason, run, &handle, updates, caller.as_ref(), model.as_ref()).await;
+    over(reason, run, &handle, updates, caller.as_ref(), model.as_ref()).await
 }
 
 async fn asked(model: &mut MemoryModel) -> RequestId {
@@ -44,11 +48,12 @@ async fn asked(model: &mut MemoryModel) -> RequestId {
 
 #[tokio::test(start_paused = true)]
 async fn the_model_fails() {
-    check("model-stalled", quiet(), async |caller, mut model, _| {
+    let report = check("model-stalled", quiet(), async |caller, mut model, _| {
         model.caller_says("Hello?").await;
         (Some(caller), Some(model))
     })
     .await;
+    assert_eq!(report.duration, 20 * S, "it is asked a second time");
     check("model-stalled", quiet().with_greeting(greeting()), async |caller, model, _| (Some(caller), Some(model)))
         .await;
     check("model-stalled", quiet(), async |caller, mut model, _| {
