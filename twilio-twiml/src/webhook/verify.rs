@@ -1,5 +1,7 @@
 //! Checks whole requests.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 
@@ -43,8 +45,8 @@ pub struct Verifier {
 /// How the URL that Twilio requested is known.
 #[derive(Debug, Clone)]
 enum Origin {
-    /// This stands in front of the path.
-    Public(String),
+    /// This stands in front of the path, after the scheme.
+    Public { is_secure: bool, rest: String },
     /// The proxy in front says it.
     Forwarded,
 }
@@ -88,7 +90,9 @@ fn names(parameters: &[String]) -> String {
 }
 
 /// A webhook that Twilio has signed. There is no other way to get one than a [`Verifier`].
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows the names of the parameters and how long the body is: their values are people's numbers and words.
+#[derive(Clone)]
 pub struct VerifiedWebhook {
     form: Form,
     body: Bytes,
@@ -102,7 +106,7 @@ impl VerifiedWebhook {
         &self.form
     }
 
-    /// The body as it came.
+    /// The body as it came. Empty for a GET: what came with one is not signed.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
@@ -124,17 +128,28 @@ impl VerifiedWebhook {
     }
 }
 
+impl fmt::Debug for VerifiedWebhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedWebhook")
+            .field("form", &self.form)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A WebSocket upgrade that Twilio has signed. There is no other way to get one than a [`Verifier`].
 #[derive(Debug, Clone)]
 pub struct VerifiedUpgrade(());
 
 impl Verifier {
     /// Accepts what Twilio was told to send to a public URL: scheme, host, a port if it is not the scheme's, and the
-    /// path in front of the one this server sees, if a proxy takes it off.
+    /// path in front of the one this server sees, if a proxy takes it off. Without a scheme it is `https`.
     #[must_use]
     pub fn new(public_url: impl AsRef<str>, token: impl Into<AuthToken>) -> Self {
-        let public_url = public_url.as_ref().trim_end_matches('/').to_owned();
-        Self { origin: Origin::Public(public_url), tokens: vec![token.into()] }
+        let public_url = public_url.as_ref().trim_end_matches('/');
+        let (scheme, rest) = public_url.split_once("://").unwrap_or(("https", public_url));
+        let origin = Origin::Public { is_secure: is_secure(scheme), rest: rest.to_owned() };
+        Self { origin, tokens: vec![token.into()] }
     }
 
     /// Accepts what a proxy in front says was asked, by `X-Forwarded-Proto` and `X-Forwarded-Host` (or `Host`).
@@ -162,6 +177,8 @@ impl Verifier {
         let signature = self.signature(request)?;
         let url = self.url(request, ["https", "http"])?;
         let query = request.uri.query().unwrap_or_default().as_bytes();
+        // No signature covers the body of a GET, so it is not handed on.
+        let body = if request.method == Method::GET { Bytes::new() } else { body };
         let (form, genuine) = if request.method == Method::GET {
             (Form::parse(query), self.any(|token| token.is_get_signed(&url, signature)))
         } else if is_form(&request.headers) {
@@ -212,17 +229,20 @@ impl Verifier {
             let value = request.headers.get(name).and_then(|value| value.to_str().ok())?;
             value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
         };
-        let (scheme, rest) = match &self.origin {
-            Origin::Public(url) => url.split_once("://").ok_or(Rejected::Host)?,
+        let (is_secure, rest) = match &self.origin {
+            Origin::Public { is_secure, rest } => (*is_secure, rest.as_str()),
             Origin::Forwarded => (
-                header("x-forwarded-proto").unwrap_or("http"),
+                header("x-forwarded-proto").is_some_and(is_secure),
                 header("x-forwarded-host").or_else(|| header("host")).ok_or(Rejected::Host)?,
             ),
         };
-        let is_secure = matches!(scheme, "https" | "wss");
         let scheme = if is_secure { schemes[0] } else { schemes[1] };
         Ok(format!("{scheme}://{rest}{target}"))
     }
+}
+
+fn is_secure(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("wss")
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -231,12 +251,15 @@ fn is_form(headers: &HeaderMap) -> bool {
     kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// How many parameter names a rejection tells: more than Twilio ever sends, and a bound on what a stranger can log.
+/// How many parameter names a rejection tells, and how much of each: more than Twilio ever sends, and a bound on what a
+/// stranger can log.
 const NAMES: usize = 64;
+const NAME_LENGTH: usize = 64;
 
 fn forged(request: &Parts, form: &Form) -> Rejected {
+    let short = |name: &str| name.chars().take(NAME_LENGTH).flat_map(char::escape_debug).collect();
     Rejected::Forged {
         url_path: request.uri.path().to_owned(),
-        parameters: form.iter().take(NAMES).map(|(name, _)| name.escape_debug().to_string()).collect(),
+        parameters: form.iter().take(NAMES).map(|(name, _)| short(name)).collect(),
     }
 }

@@ -78,6 +78,17 @@ fn a_get_and_a_json_body_are_checked_by_their_own_rules() {
     let signature = old().sign_get("https://bridge.example.com/v?CallStatus=busy");
     let get = request("GET", "/v?CallStatus=busy", &[("x-twilio-signature", &signature)]);
     assert_eq!(verifier.webhook(&get, "").unwrap().form().get("CallStatus"), Some("busy"));
+    let smuggled = verifier.webhook(&get, "CallStatus=completed").unwrap();
+    assert_eq!(smuggled.form().get("CallStatus"), Some("busy"));
+    assert!(smuggled.body().is_empty(), "a body that nobody signed got through");
+
+    let twice = old().sign_get("https://bridge.example.com/v?a=1&a=2&b=3&a=1");
+    let get = |target: &str| request("GET", target, &[("x-twilio-signature", &twice)]);
+    let webhook = verifier.webhook(&get("/v?a=1&a=2&b=3&a=1"), "").unwrap();
+    assert_eq!(webhook.form().iter().collect::<Vec<_>>(), [("a", "1"), ("a", "2"), ("b", "3"), ("a", "1")]);
+    for other in ["/v?a=1&a=2&b=3", "/v?a=2&a=1&b=3&a=1", "/v?b=3&a=1&a=2&a=1"] {
+        assert!(verifier.webhook(&get(other), "").is_err(), "{other}");
+    }
 
     let signed = old().sign_body("https://bridge.example.com/json", b"{}");
     let target = signed.url.strip_prefix(PUBLIC).unwrap();
@@ -123,7 +134,35 @@ fn forwarded_headers_count_only_when_they_are_trusted() {
 }
 
 #[test]
+fn an_empty_token_lets_nobody_in() {
+    let empty = AuthToken::new("");
+    let parts = form_post("/v", &empty.sign_form("https://bridge.example.com/v", &Form::new()));
+    assert!(Verifier::new(PUBLIC, empty).webhook(&parts, "").is_err(), "everybody can sign with an empty token");
+}
+
+#[test]
+fn the_scheme_of_a_public_url_may_be_left_out_or_shouted() {
+    let parts = form_post("/v", &old().sign_form("https://bridge.example.com/v", &Form::new()));
+    for public in ["bridge.example.com", "HTTPS://bridge.example.com"] {
+        assert!(Verifier::new(public, old()).webhook(&parts, "").is_ok(), "{public}");
+    }
+}
+
+#[test]
+fn a_stranger_decides_little_of_what_is_told() {
+    let body = format!("{}=1&a%0Ab=2&{}", "x".repeat(100_000), "y=1&".repeat(100_000));
+    let rejected = Verifier::new(PUBLIC, old()).webhook(&form_post("/v", "AAAA"), body).unwrap_err();
+    assert!(rejected.to_string().len() < 1_000, "{rejected}");
+    assert!(rejected.to_string().contains("a\\nb"), "{rejected}");
+}
+
+#[test]
 fn nothing_secret_is_in_the_debug_form() {
+    let body = "From=%2B14155550100&SpeechResult=hunter2";
+    let parts = form_post("/v", &old().sign_form("https://bridge.example.com/v", &Form::parse(body.as_bytes())));
+    let shown = format!("{:?}", Verifier::new(PUBLIC, old()).webhook(&parts, body).unwrap());
+    assert!(shown.contains("SpeechResult") && !shown.contains("hunter2") && !shown.contains("5550100"), "{shown}");
+
     let shown = format!("{:?}", Verifier::new(PUBLIC, old()));
     assert!(!shown.contains("9f2c"), "{shown}");
 }
