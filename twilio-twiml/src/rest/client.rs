@@ -4,7 +4,8 @@ use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::{Method, StatusCode, header};
-use serde::de::DeserializeOwned;
+use secrecy::ExposeSecret;
+use serde::de::{DeserializeOwned, Error as _};
 
 use super::{
     config::Config,
@@ -15,10 +16,12 @@ use crate::{encode::percent_encode, webhook::Form};
 
 /// The first pause before a repeat, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
-/// The longest pause that Twilio can ask for.
+/// The longest pause that Twilio can ask for. Who is asked for a longer one gets the refusal, and may wait.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
-/// The longest body that is read into memory: a page of a thousand calls is a quarter of it.
-const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// The longest body that is read into memory: a page of a thousand messages, each 1600 characters that JSON escapes, fits.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+/// How often a file may be said to be elsewhere.
+const HOPS: usize = 10;
 
 /// Twilio's REST API for one account. Cheap to clone; clones share connections and the pace of creates.
 ///
@@ -84,9 +87,11 @@ impl Client {
             .user_agent(concat!("twilio-twiml/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
             .read_timeout(config.timeout)
+            // Followed only where a file may be elsewhere: a create that is sent on would dial at another host.
+            .redirect(reqwest::redirect::Policy::none())
             .no_proxy();
         if let Some(proxy) = &config.proxy {
-            http = http.proxy(reqwest::Proxy::all(proxy).map_err(failed)?);
+            http = http.proxy(reqwest::Proxy::all(proxy.expose_secret()).map_err(failed)?);
         }
         let inner = Inner {
             origin: config.origin(),
@@ -121,9 +126,17 @@ impl Client {
         Request::new(Method::DELETE, self.target(path), Twice::Same)
     }
 
-    /// Another page of a list, by the URI that Twilio gave. Only the path counts: the credentials go to no other host.
-    pub(super) fn next_page(&self, uri: String) -> Option<Request> {
-        uri.starts_with("/2010-04-01/").then(|| Request::new(Method::GET, uri, Twice::Same))
+    /// Another page of a list, by the URI that Twilio gave: relative to the host, or on it.
+    ///
+    /// # Errors
+    /// If it is anywhere else: the credentials go to no other host, and a list that ends there is not the whole one.
+    pub(super) fn next_page(&self, uri: &str) -> Result<Request, serde_json::Error> {
+        let target = uri.strip_prefix(&self.inner.origin).unwrap_or(uri);
+        if target.starts_with("/2010-04-01/") {
+            Ok(Request::new(Method::GET, target.to_owned(), Twice::Same))
+        } else {
+            Err(serde_json::Error::custom("the next page is at another host"))
+        }
     }
 
     /// The path of something in the account; each part is encoded.
@@ -153,7 +166,7 @@ impl Client {
         &self,
         request: Request,
     ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>, Error> {
-        let response = self.repeat(&request, || self.answer(&request)).await?;
+        let response = self.repeat(&request, || self.file(&request)).await?;
         Ok(response.bytes_stream().map(|piece| piece.map_err(Error::of_transport)))
     }
 
@@ -189,7 +202,8 @@ impl Client {
                 error.retryable() && harmless && !matches!(error, Error::Crowded { .. })
             })
             .adjust(|error, pause| match error.retry_after() {
-                Some(asked) => pause.map(|pause| pause.max(asked.min(LONGEST_RETRY_AFTER))),
+                Some(asked) if asked > LONGEST_RETRY_AFTER => None,
+                Some(asked) => pause.map(|pause| pause.max(asked)),
                 None => pause,
             })
             .await
@@ -197,25 +211,60 @@ impl Client {
 
     /// One attempt, up to the head of the answer; a refusal is read whole.
     async fn answer(&self, request: &Request) -> Result<reqwest::Response, Error> {
-        let Inner { config, origin, http, .. } = self.inner.as_ref();
-        let (user, password) = config.credentials.basic(&config.account_sid);
-        let mut sending = http
-            .request(request.method.clone(), format!("{origin}{}", request.target))
-            .basic_auth(user, Some(password))
+        accepted(self.exchange(request).await?).await
+    }
+
+    /// One attempt at a file, which Twilio may keep elsewhere. Only Twilio itself gets the credentials.
+    async fn file(&self, request: &Request) -> Result<reqwest::Response, Error> {
+        let mut response = self.exchange(request).await?;
+        let asked = response.url().clone();
+        for _ in 0..HOPS {
+            let Some(url) = elsewhere(&response) else { break };
+            let is_own = url.origin() == asked.origin();
+            let mut sending = self.inner.http.get(url);
+            if is_own {
+                sending = self.authenticated(sending);
+            }
+            response = sending.send().await.map_err(Error::of_transport)?;
+        }
+        accepted(response).await
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<reqwest::Response, Error> {
+        let Inner { origin, http, .. } = self.inner.as_ref();
+        let mut sending = self
+            .authenticated(http.request(request.method.clone(), format!("{origin}{}", request.target)))
             .header(header::ACCEPT, "application/json");
         if let Some(body) = &request.body {
             let form = "application/x-www-form-urlencoded";
             sending = sending.header(header::CONTENT_TYPE, form).body(body.clone());
         }
-        let response = sending.send().await.map_err(Error::of_transport)?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let headers = response.headers().clone();
-        let body = read_limited(response).await.unwrap_or_default();
-        Err(Error::Refused(Box::new(Refusal::read(status.as_u16(), &headers, &body))))
+        sending.send().await.map_err(Error::of_transport)
     }
+
+    fn authenticated(&self, sending: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        let config = &self.inner.config;
+        let (user, password) = config.credentials.basic(&config.account_sid);
+        sending.basic_auth(user, Some(password))
+    }
+}
+
+/// A refusal is read whole.
+async fn accepted(response: reqwest::Response) -> Result<reqwest::Response, Error> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let headers = response.headers().clone();
+    let body = read_limited(response).await.unwrap_or_default();
+    Err(Error::Refused(Box::new(Refusal::read(status.as_u16(), &headers, &body))))
+}
+
+/// Where an answer says that the file is, unless the way there is less safe than the one so far.
+fn elsewhere(response: &reqwest::Response) -> Option<reqwest::Url> {
+    let location = response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection())?;
+    let url = response.url().join(location.to_str().ok()?).ok()?;
+    (url.scheme() == "https" || url.scheme() == response.url().scheme()).then_some(url)
 }
 
 /// Reads a body, but not an endless one.

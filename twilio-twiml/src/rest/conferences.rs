@@ -16,6 +16,7 @@ use crate::{
     twiml::Url,
     value::words,
     webhook::{Form, WhyEnded},
+    words::Method,
 };
 
 words! {
@@ -27,6 +28,31 @@ words! {
         InProgress = "in-progress",
         /// It is over.
         Completed = "completed",
+    }
+}
+
+parameters! {
+    /// A change to a conference (Twilio: Conferences, update). [`ConferenceHandle::end`] ends it.
+    ConferenceUpdate;
+    optional {
+        /// What everybody hears now: an MP3 or WAV file, or a document of `Play`, `Say`, `Pause` and `Redirect`.
+        announce_url: Url = "AnnounceUrl",
+        /// How that one is requested; `POST` if not set.
+        announce_method: Method = "AnnounceMethod",
+    }
+}
+
+impl ConferenceUpdate {
+    /// No change yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::bare()
+    }
+}
+
+impl Default for ConferenceUpdate {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -156,9 +182,16 @@ impl ConferenceHandle<'_> {
     /// # Errors
     /// See [`Error`].
     pub async fn announce(&self, url: impl Into<Url>) -> Result<Conference, Error> {
-        let mut form = Form::new();
-        form.put("AnnounceUrl", &url.into());
-        self.change(&form, Twice::Different).await
+        self.update(&ConferenceUpdate::new().announce_url(url)).await
+    }
+
+    /// Changes the conference.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn update(&self, update: &ConferenceUpdate) -> Result<Conference, Error> {
+        // An announcement would be heard twice.
+        self.change(&update.form(), Twice::Different).await
     }
 
     async fn change(&self, form: &Form, twice: Twice) -> Result<Conference, Error> {

@@ -30,8 +30,8 @@ pub struct Config {
     pub edge: Option<String>,
     /// Scheme, host and port in place of Twilio's own, for a simulator or a gateway; region and edge then do not matter.
     pub base_url: Option<String>,
-    /// An HTTP proxy to go through. `None` by default; the environment is not read.
-    pub proxy: Option<String>,
+    /// The URL of an HTTP proxy to go through, which may hold a password. `None` by default; the environment is not read.
+    pub proxy: Option<SecretString>,
     /// How long a connection may take to open. 5 s by default.
     pub connect_timeout: Duration,
     /// How long one attempt at a request may take, and how long a download may pause. 30 s by default, as in Twilio's own
@@ -89,7 +89,7 @@ impl Config {
     /// Goes through an HTTP proxy.
     #[must_use]
     pub fn with_proxy(mut self, proxy: impl Into<String>) -> Self {
-        self.proxy = Some(proxy.into());
+        self.proxy = Some(SecretString::from(proxy.into()));
         self
     }
 
@@ -212,6 +212,12 @@ mod tests {
 
     #[test]
     fn no_secret_is_in_the_debug_form() {
+        let account: AccountSid = "AC0123456789abcdef0123456789abcdef".parse().unwrap();
+        let config =
+            Config::new(account, AuthToken::new("hunter2")).with_proxy("http://user:hunter2@proxy.example:3128");
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let client = super::super::Client::new(config).unwrap();
+        assert!(!format!("{client:?}").contains("hunter2"));
         let key: ApiKeySid = "SK0123456789abcdef0123456789abcdef".parse().unwrap();
         for credentials in [Credentials::auth_token("hunter2"), Credentials::api_key(key, "hunter2")] {
             assert!(!format!("{credentials:?}").contains("hunter2"));

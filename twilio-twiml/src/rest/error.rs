@@ -160,7 +160,9 @@ impl Error {
         }
     }
 
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    /// How long Twilio asks to wait before the request is repeated, if it says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
             _ => None,

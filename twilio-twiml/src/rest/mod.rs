@@ -50,7 +50,9 @@ mod streams;
 
 pub use calls::{Call, CallFilter, CallHandle, CallUpdate, Calls, Instructions, NewCall, Next};
 pub use client::{Client, ClientError};
-pub use conferences::{Conference, ConferenceFilter, ConferenceHandle, ConferenceStatus, Conferences};
+pub use conferences::{
+    Conference, ConferenceFilter, ConferenceHandle, ConferenceStatus, ConferenceUpdate, Conferences,
+};
 pub use config::{Config, Credentials};
 pub use error::{Error, Problem, Refusal};
 pub use messages::{
@@ -66,7 +68,8 @@ pub use participants::{
     ParticipantUpdate,
 };
 pub use recordings::{
-    AudioFile, NewRecording, PauseBehavior, Recording, RecordingFilter, RecordingHandle, Recordings, RunningRecording,
+    AudioFile, Download, NewRecording, PauseBehavior, Recording, RecordingFilter, RecordingHandle, Recordings,
+    RunningRecording,
 };
 pub use secrecy::SecretString;
 pub use streams::{CallStream, NewStream, Parameters, StreamStatus};

@@ -25,7 +25,7 @@ struct Page {
 struct Walk<T> {
     client: Client,
     items: vec::IntoIter<T>,
-    next: Option<Request>,
+    next: Option<Result<Request, Error>>,
 }
 
 impl Client {
@@ -40,7 +40,7 @@ impl Client {
     where
         T: DeserializeOwned + Send + 'static,
     {
-        let walk = Walk { client: self.clone(), items: Vec::new().into_iter(), next: Some(first) };
+        let walk = Walk { client: self.clone(), items: Vec::new().into_iter(), next: Some(Ok(first)) };
         stream::try_unfold(walk, move |mut walk: Walk<T>| async move {
             loop {
                 if let Some(item) = walk.items.next() {
@@ -49,13 +49,12 @@ impl Client {
                 let Some(request) = walk.next.take() else {
                     return Ok(None);
                 };
-                let operation = "a list";
-                let mut page: Page = walk.client.json(request).await?;
+                let mut page: Page = walk.client.json(request?).await?;
                 let items = page.rest.remove(name).unwrap_or_default();
-                let items: Vec<T> = serde_json::from_value(items)
-                    .map_err(|source| Error::Unreadable { operation: format!("{operation} of {name}"), source })?;
+                let unreadable = |source| Error::Unreadable { operation: format!("a list of {name}"), source };
+                let items: Vec<T> = serde_json::from_value(items).map_err(unreadable)?;
                 walk.items = items.into_iter();
-                walk.next = page.next_page_uri.and_then(|uri| walk.client.next_page(uri));
+                walk.next = page.next_page_uri.map(|uri| walk.client.next_page(&uri).map_err(unreadable));
             }
         })
         .into_stream()

@@ -42,6 +42,54 @@ words! {
     }
 }
 
+/// The file of a recording, as it is downloaded (Twilio: Recordings, media file).
+///
+/// ```
+/// use twilio_twiml::{rest::{AudioFile, Download}, words::RecordingChannels};
+///
+/// let as_it_is = Download::from(AudioFile::Wav);
+/// let both_sides = Download::new(AudioFile::Wav).requested_channels(RecordingChannels::Dual);
+/// assert_ne!(as_it_is, both_sides);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Download {
+    /// The format.
+    pub format: AudioFile,
+    /// One channel or two; as it was recorded if `None`. What was recorded in one cannot be had in two.
+    pub requested_channels: Option<RecordingChannels>,
+}
+
+impl Download {
+    /// A file with as many channels as were recorded.
+    #[must_use]
+    pub fn new(format: AudioFile) -> Self {
+        Self { format, requested_channels: None }
+    }
+
+    /// One channel or two. What was recorded in one cannot be had in two.
+    #[must_use]
+    pub fn requested_channels(mut self, channels: RecordingChannels) -> Self {
+        self.requested_channels = Some(channels);
+        self
+    }
+
+    fn query(self) -> Form {
+        let count = match self.requested_channels {
+            None => return Form::new(),
+            Some(RecordingChannels::Mono) => "1",
+            Some(RecordingChannels::Dual) => "2",
+        };
+        Form::new().with("RequestedChannels", count)
+    }
+}
+
+impl From<AudioFile> for Download {
+    fn from(format: AudioFile) -> Self {
+        Self::new(format)
+    }
+}
+
 parameters! {
     /// A recording of a call in progress (Twilio: Recordings, create).
     NewRecording;
@@ -230,14 +278,16 @@ impl RecordingHandle<'_> {
     /// The file, piece by piece as it arrives. It is there once the recording is completed.
     ///
     /// # Errors
-    /// [`Problem::NotFound`](super::Problem::NotFound) while there is no file. A stream that breaks ends with an error
+    /// [`Problem::NotFound`](super::Problem::NotFound) while there is no file, and
+    /// [`Problem::BadRequest`](super::Problem::BadRequest) for two channels of a recording that has one. A stream that breaks ends with an error
     /// and is not taken up again.
-    pub async fn download(
+    pub async fn download<D: Into<Download>>(
         &self,
-        format: AudioFile,
-    ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>, Error> {
-        let file = format!("{}.{format}", self.sid);
-        self.client.download(self.client.get(&["Recordings", &file], &Form::new())).await
+        file: D,
+    ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<D>, Error> {
+        let download = file.into();
+        let file = format!("{}.{}", self.sid, download.format);
+        self.client.download(self.client.get(&["Recordings", &file], &download.query())).await
     }
 
     /// Deletes the file. What is known about it stays for 40 days.

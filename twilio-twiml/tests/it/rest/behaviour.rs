@@ -11,10 +11,12 @@ use serde_json::json;
 use twilio_twiml::{
     phone::E164,
     rest::{
-        AudioFile, CallFilter, Client, Config, Credentials, Error, NewCall, NewMessage, ParticipantUpdate, Problem,
+        AudioFile, CallFilter, Client, Config, Credentials, Download, Error, NewCall, NewMessage, ParticipantUpdate,
+        Problem,
     },
     sid::{CallSid, RecordingSid},
     twiml::Url,
+    words::RecordingChannels,
 };
 use wiremock::{
     Mock, MockServer, Request, ResponseTemplate,
@@ -176,6 +178,26 @@ async fn twilio_can_ask_for_a_longer_pause() {
 }
 
 #[tokio::test]
+async fn a_pause_that_is_too_long_is_left_to_the_caller() {
+    let server = answering(vec![refusal(429, 20429).insert_header("retry-after", "3600"), queued()]).await;
+    let error = client(&server).calls().create(&new_call()).await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+    assert_eq!(requests(&server).await, 1, "it was repeated earlier than Twilio asked for");
+}
+
+#[tokio::test]
+async fn a_create_is_not_sent_on_to_another_place() {
+    let other = answering(vec![queued()]).await;
+    for status in [301, 302, 303, 307, 308] {
+        let server = answering(vec![ResponseTemplate::new(status).insert_header("location", other.uri())]).await;
+        let error = client(&server).calls().create(&new_call()).await.unwrap_err();
+        assert_eq!(error.problem(), Some(Problem::Other));
+        assert!(!error.retryable());
+        assert_eq!((requests(&server).await, requests(&other).await), (1, 0), "{status} was followed");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_does_not_come_is_not_waited_for() {
     let slow = queued().set_delay(Duration::from_secs(60));
     let server = answering(vec![slow]).await;
@@ -229,7 +251,8 @@ async fn a_list_goes_over_its_pages_and_to_no_other_host() {
         ResponseTemplate::new(200).set_body_json(json!({"calls": calls, "next_page_uri": next, "page": 0}))
     };
     let next = |token: &str| json!(format!("{calls}?PageSize=1000&PageToken={token}"));
-    Mock::given(query_param("PageToken", "b")).respond_with(page(2..3, next("c"))).mount(&server).await;
+    let absolute = json!(format!("{}{calls}?PageToken=c", server.uri()));
+    Mock::given(query_param("PageToken", "b")).respond_with(page(2..3, absolute)).mount(&server).await;
     Mock::given(query_param("PageToken", "c")).respond_with(page(0..0, next("d"))).mount(&server).await;
     Mock::given(query_param("PageToken", "d"))
         .respond_with(page(3..4, json!("https://evil.example/2010-04-01/")))
@@ -238,8 +261,13 @@ async fn a_list_goes_over_its_pages_and_to_no_other_host() {
     Mock::given(path(calls.as_str())).respond_with(page(0..2, next("b"))).with_priority(9).mount(&server).await;
 
     let client = client(&server);
-    let listed: Vec<_> = client.calls().list(&CallFilter::new()).try_collect().await.unwrap();
-    let sids: Vec<_> = listed.iter().map(|call| call.sid.as_str().to_owned()).collect();
+    let mut listed: Vec<_> = client.calls().list(&CallFilter::new()).collect().await;
+    let elsewhere = listed.pop().unwrap().unwrap_err();
+    assert!(
+        matches!(&elsewhere, Error::Unreadable { .. }),
+        "a list that goes on elsewhere seemed whole: {elsewhere:?}"
+    );
+    let sids: Vec<_> = listed.into_iter().map(|call| call.unwrap().sid.as_str().to_owned()).collect();
     assert_eq!(sids, (0..4).map(|n| format!("CA{n:032}")).collect::<Vec<_>>());
 
     // A page is fetched when it is needed, not before.
@@ -278,8 +306,24 @@ async fn a_recording_is_downloaded_piece_by_piece() {
     let fetched = files.received_requests().await.unwrap();
     assert!(!fetched[0].headers.contains_key("authorization"), "the token went to another host");
 
+    let both = Download::new(AudioFile::Wav).requested_channels(RecordingChannels::Dual);
+    drop(client.recording(&recording).download(both).await.unwrap());
+    let asked = server.received_requests().await.unwrap();
+    assert_eq!(asked.last().unwrap().url.query(), Some("RequestedChannels=2"));
+
     let absent = client.recording(&recording).download(AudioFile::Mp3).await.err().unwrap();
     assert_eq!(absent.problem(), Some(Problem::NotFound));
+}
+
+#[tokio::test]
+async fn a_file_that_is_always_elsewhere_is_given_up() {
+    let server = answering(vec![ResponseTemplate::new(302).insert_header("location", "/again")]).await;
+    let recording: RecordingSid = RE.parse().unwrap();
+    let error = client(&server).recording(&recording).download(AudioFile::Wav).await.err().unwrap();
+    assert!(matches!(&error, Error::Refused(refusal) if refusal.status == 302), "{error:?}");
+    let asked = server.received_requests().await.unwrap();
+    assert_eq!(asked.len(), 11);
+    assert!(asked.iter().all(|request| request.headers.contains_key("authorization")));
 }
 
 #[tokio::test]

@@ -8,10 +8,10 @@ use twilio_twiml::{
     phone::E164,
     rest::{
         AddressRetention, Call, CallFilter, CallStream, CallUpdate, Conference, ConferenceFilter, ConferenceRecord,
-        ConferenceStatus, ContentRetention, EmergencyStatus, Instructions, Message, MessageContent, MessageFilter,
-        NewCall, NewMessage, NewParticipant, NewRecording, NewStream, Next, NumberFilter, NumberSettings, Participant,
-        ParticipantFilter, ParticipantUpdate, PauseBehavior, PhoneNumber, Purchase, ReceiveMode, Recording,
-        RecordingFilter, RiskCheck, Sender, TrafficType,
+        ConferenceStatus, ConferenceUpdate, ContentRetention, EmergencyStatus, Instructions, Message, MessageContent,
+        MessageFilter, NewCall, NewMessage, NewParticipant, NewRecording, NewStream, Next, NumberFilter,
+        NumberSettings, Participant, ParticipantFilter, ParticipantUpdate, PauseBehavior, PhoneNumber, Purchase,
+        ReceiveMode, Recording, RecordingFilter, RiskCheck, Sender, TrafficType,
     },
     sid::{CallSid, ConferenceSid, MessageSid, MessagingServiceSid, PhoneNumberSid, RecordingSid},
     twiml::{Response, Url},
@@ -241,6 +241,8 @@ async fn every_request_is_as_twilio_describes_it() {
     conference.fetch().await.unwrap();
     conference.end().await.unwrap();
     conference.announce(URL).await.unwrap();
+    let update = ConferenceUpdate::new().announce_url(URL).announce_method(Method::Get);
+    conference.update(&update).await.unwrap();
 
     // Participants.
     conference.dial(&full_participant()).await.unwrap();
