@@ -34,6 +34,10 @@ use tokio_tungstenite::tungstenite::{
 
 use self::frame::{Head, Masks};
 
+/// Bytes of the write buffer that are kept when all is written: one delta of speech. A long answer of the model must not
+/// stay in memory for as long as the call.
+const KEPT: usize = 2 << 10;
+
 /// How much a connection may hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -199,8 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if self.unwritten() == 0 {
             (self.written, self.answers) = (0, false);
             self.output.clear();
-            // A long answer of the model must not stay in memory for as long as the call.
-            self.output.shrink_to(self.limits.write_buffer);
+            self.output.shrink_to(KEPT);
         }
         Poll::Ready(Ok(()))
     }

@@ -31,7 +31,8 @@ pub struct Config {
     /// The largest message taken, in bytes. Default: 64 KiB. Audio messages have 400 bytes; the largest is `start`, whose
     /// custom parameters have under 500 characters each.
     pub max_message_size: usize,
-    /// Size of the read buffer in bytes. Default: 8 KiB: 20 audio messages.
+    /// Size of the read buffer in bytes, held for as long as the call. Default: 4 KiB: 10 audio messages; a larger message
+    /// takes more while it comes.
     pub read_buffer_size: usize,
     /// Bytes that are collected before they are written without a flush. Default: 8 KiB: 700 ms of audio.
     pub write_buffer_size: usize,
@@ -47,7 +48,7 @@ impl Default for Config {
             close_limit: Duration::from_secs(1),
             gap_limit: Duration::from_secs(10),
             max_message_size: 64 * 1024,
-            read_buffer_size: 8 * 1024,
+            read_buffer_size: 4 * 1024,
             write_buffer_size: 8 * 1024,
             max_outgoing_size: 1024 * 1024,
         }

@@ -182,7 +182,9 @@ impl Socket {
                 let tcp = io.into_inner();
                 // Frames are small and must not wait for each other.
                 tcp.set_nodelay(true)?;
-                Ok(Self { read_ahead: read_buf, io: Io::Tcp(tcp) })
+                // An empty slice would still keep the server's buffer for as long as the call.
+                let read_ahead = if read_buf.is_empty() { Bytes::new() } else { read_buf };
+                Ok(Self { read_ahead, io: Io::Tcp(tcp) })
             }
             Err(upgraded) => Ok(Self { read_ahead: Bytes::new(), io: Io::Other(TokioIo::new(upgraded)) }),
         }

@@ -44,7 +44,8 @@ pub struct OpenAiConfig {
     pub close_timeout: Duration,
     /// The largest message in bytes. Default: 16 MiB, as one may carry an entry with all its audio.
     pub max_message_size: usize,
-    /// The read buffer in bytes, held for as long as the call. Default: 8 KiB, several deltas of speech.
+    /// The read buffer in bytes, held for as long as the call. Default: 4 KiB, three deltas of 100 ms; a larger message
+    /// takes more while it comes.
     pub read_buffer_size: usize,
 }
 
@@ -64,7 +65,7 @@ impl Default for OpenAiConfig {
             silence_limit: Duration::from_secs(20),
             close_timeout: Duration::from_secs(1),
             max_message_size: 16 << 20,
-            read_buffer_size: 8 << 10,
+            read_buffer_size: 4 << 10,
         }
     }
 }
