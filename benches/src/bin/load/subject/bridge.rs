@@ -37,10 +37,12 @@ struct Seen {
 pub(super) async fn bridge_call(caller: TcpStream, client: OpenAiClient, endings: Endings) -> Result<(), Failure> {
     let line = MediaStream::accept(upgraded(caller).await?, Config::default()).await?;
     let tools = ToolSet::new().with(LookupOrder).with(EndCall).with(WaitForCaller);
-    let config = SessionConfig::default()
-        .with_instructions("You answer the telephone of a shop. Speak in one or two short sentences.")
-        .with_tools(tools.specs());
-    let session = client.connect(&config).await?;
+    let session = {
+        let config = SessionConfig::default()
+            .with_instructions("You answer the telephone of a shop. Speak in one or two short sentences.")
+            .with_tools(tools.specs());
+        client.connect(&config).await?
+    };
     let bridge = Bridge::with_config(line, session, CallConfig::default())?.with_tools(tools);
     // A task of its own, so that it wakes for updates and not for each frame.
     let mut updates = bridge.handle().watch();

@@ -11,6 +11,7 @@ use std::{
     io::{self, Read, Write},
     net::SocketAddr,
     sync::Arc,
+    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -20,6 +21,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinSet,
+    time::timeout,
 };
 
 use crate::{
@@ -122,7 +124,12 @@ where
             }
             // How a call ends is seen by the peers.
             _ = calls.join_next(), if !calls.is_empty() => {}
-            _ = &mut stop => return Ok(()),
+            _ = &mut stop => break,
         }
     }
+    // The sockets are closed; the calls only have to see it.
+    let last_words = async { while calls.join_next().await.is_some() {} };
+    // A call that does not end is seen by the peers, too.
+    let _ = timeout(Duration::from_secs(2), last_words).await;
+    Ok(())
 }
