@@ -40,6 +40,9 @@
 //! - [`realtime`]: the voice model. In memory, and OpenAI Realtime (feature `openai`).
 //! - [`audio`]: frames, formats and conversion.
 //!
+//! Features: `twilio` and `openai` are on by default; `upgrade` makes a media stream from an `http` request (axum, hyper),
+//! `tungstenite` from a WebSocket that is set up already; `conformance` holds your own line or model to the contract.
+//!
 //! # Backpressure
 //!
 //! Neither side is ever kept from being read. What one side does not take waits in the relay, in milliseconds: of the
