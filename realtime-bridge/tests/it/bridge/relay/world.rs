@@ -225,7 +225,7 @@ impl World {
         self.apply(Step::Speak(500 * MS));
         self.apply(Step::Finish(Vec::new()));
         self.apply(Step::Deliver(500));
-        (0..100).for_each(|_| self.apply(Step::Pass(50 * MS)));
+        (0..400).for_each(|_| self.apply(Step::Pass(50 * MS)));
         let byte = u8::try_from(item - 1).expect("items are fewer");
         if self.ended == 0 {
             assert_eq!(self.telephone.heard(self.now, byte), 500 * MS, "the caller does not hear the agent");
