@@ -45,8 +45,8 @@
 //! The caller's frame becomes one string of the exact size. A delta of speech is found by a scan over the flat object
 //! and stays a slice of the message it came in; a member that is not known, an escape, anything unusual goes to the
 //! full parser, which gives the same answer. [`EventDecoder`] and [`encode_command`] are that part without the socket.
-//! A session in the clear holds 11 KiB, of which 8 are the read buffer; a burst of speech may grow that to 32. TLS adds
-//! buffers of its own.
+//! A session in the clear holds up to 7 KiB, of which 4 are the read buffer; a larger message takes more while it comes.
+//! TLS adds buffers of its own.
 //!
 //! # Other services
 //!
