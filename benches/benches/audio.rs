@@ -12,7 +12,7 @@ mod common;
 use std::{hint::black_box, time::Duration};
 
 use benches::wire::{Audio, FRAME_BYTES, Tag};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
 use realtime_bridge::audio::{AudioFormat, AudioFrame, Resampler, SampleRate, Transcoder, g711};
 
 const PCM: AudioFormat = AudioFormat::Pcm16(SampleRate::Hz24000);
@@ -35,22 +35,71 @@ fn companding(criterion: &mut Criterion) {
     let linear = samples(FRAME_BYTES);
     let mulaw: Vec<u8> = linear.iter().map(|sample| g711::encode_mulaw(*sample)).collect();
     let alaw: Vec<u8> = linear.iter().map(|sample| g711::encode_alaw(*sample)).collect();
-    let mut bytes = vec![0; FRAME_BYTES];
-    let mut decoded = vec![0; FRAME_BYTES];
     let mut group = criterion.benchmark_group("audio/g711");
     group.throughput(Throughput::Elements(FRAME_BYTES as u64));
-    let encoders: [(_, fn(i16) -> u8); 2] = [("μ-law encode", g711::encode_mulaw), ("A-law encode", g711::encode_alaw)];
-    for (name, encode) in encoders {
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| convert(black_box(&linear), black_box(&mut bytes), encode));
+    compand(&mut group, "μ-law encode", &linear, g711::encode_mulaw);
+    compand(&mut group, "μ-law decode", &mulaw, g711::decode_mulaw);
+    compand(&mut group, "A-law encode", &linear, g711::encode_alaw);
+    compand(&mut group, "A-law decode", &alaw, g711::decode_alaw);
+    group.finish();
+}
+
+/// Generic, so that each conversion is inlined, as it is where it is used.
+fn compand<I: Copy, O: Default + Clone>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    input: &[I],
+    convert: impl Fn(I) -> O,
+) {
+    let mut output = vec![O::default(); input.len()];
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            for (to, from) in output.iter_mut().zip(black_box(input)) {
+                *to = convert(*from);
+            }
+            black_box(&output);
         });
-    }
-    let decoders: [(_, _, fn(u8) -> i16); 2] =
-        [("μ-law decode", &mulaw, g711::decode_mulaw), ("A-law decode", &alaw, g711::decode_alaw)];
-    for (name, input, decode) in decoders {
+    });
+}
+
+fn resampling(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("audio/resample");
+    for (name, from, to) in [
+        ("8 to 24 kHz", SampleRate::Hz8000, SampleRate::Hz24000),
+        ("24 to 8 kHz", SampleRate::Hz24000, SampleRate::Hz8000),
+    ] {
+        let input = samples(AudioFormat::Pcm16(from).bytes_in(FRAME) / 2);
+        let (mut resampler, mut output) = (Resampler::new(from, to), Vec::new());
+        group.throughput(Throughput::Elements(input.len() as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| convert(black_box(input), black_box(&mut decoded), decode));
+            bencher.iter(|| {
+                output.clear();
+                resampler.process(black_box(&input), &mut output);
+                black_box(&output);
+            });
         });
     }
     group.finish();
 }
+
+fn transcoding(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("audio/transcode");
+    for (name, from, to, duration) in [
+        ("a caller's frame, μ-law to PCM 24 kHz", AudioFormat::MuLaw, PCM, FRAME),
+        ("20 ms, PCM 24 kHz to μ-law", PCM, AudioFormat::MuLaw, FRAME),
+        ("a delta of 100 ms, PCM 24 kHz to μ-law", PCM, AudioFormat::MuLaw, DELTA),
+    ] {
+        let input = frame(from, duration);
+        let mut transcoder = Transcoder::new(from, to);
+        group.throughput(Throughput::Elements((input.byte_len() / from.bytes_per_sample()) as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| transcoder.convert(black_box(&input))));
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = common::config();
+    targets = companding, resampling, transcoding
+}
+criterion_main!(benches);
