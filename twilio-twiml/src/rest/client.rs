@@ -20,6 +20,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// The longest body that is read into memory: a page of a thousand messages, each 1600 characters that JSON escapes, fits.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
+/// How often an HTTP/2 connection is tried, and how long the answer may take.
+const PING: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(5));
 /// How often a file may be said to be elsewhere.
 const HOPS: usize = 10;
 
@@ -87,6 +89,10 @@ impl Client {
             .user_agent(concat!("twilio-twiml/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
             .read_timeout(config.timeout)
+            // A connection that died unseen is found by these, not by a call that waits to be handed over.
+            .http2_keep_alive_interval(PING.0)
+            .http2_keep_alive_timeout(PING.1)
+            .http2_keep_alive_while_idle(true)
             // Followed only where a file may be elsewhere: a create that is sent on would dial at another host.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy();

@@ -25,8 +25,10 @@ element! {
     /// # Ok::<(), twilio_twiml::twiml::BuildError>(())
     /// ```
     ///
-    /// Twilio cuts texts that are too long (warning 13521): 4096 bytes for the basic voices, 3000 for Polly, 5000 for
-    /// Google.
+    /// Twilio warns of texts that are too long (13521), and this crate does not check it, since only Twilio knows which
+    /// voice an account has for which language: 4096 bytes for the basic voices, 3000 characters for Polly, 5000 for
+    /// Google with its SSML, and with every voice 4500 characters once the text is URL-encoded, which is 500 of Japanese.
+    /// A longer text is spoken by several `<Say>`.
     Say "Say";
     attributes {
         /// Who speaks; `man` if not set.

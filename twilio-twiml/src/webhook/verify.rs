@@ -113,7 +113,7 @@ impl VerifiedWebhook {
     }
 
     /// What is the same for all attempts at one request: by it a repeated one is known (Twilio: Webhooks,
-    /// `I-Twilio-Idempotency-Token`).
+    /// `I-Twilio-Idempotency-Token`). No signature covers it, as it is a header.
     #[must_use]
     pub fn idempotency_token(&self) -> Option<&str> {
         self.idempotency_token.as_deref()
