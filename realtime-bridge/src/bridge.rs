@@ -34,8 +34,8 @@ use tokio::{
 
 use self::tasks::ToolTasks;
 use crate::{
-    media::MediaTransport,
-    realtime::{RealtimeSession, TurnOwner},
+    media::{MediaError, MediaTransport},
+    realtime::{RealtimeSession, SessionError, TurnOwner},
     relay::{BargeIn, CallCommand, CallConfig, CallUpdate, EndReason, Relay, ToolAction},
     tool::ToolSet,
 };
@@ -48,6 +48,13 @@ const UPDATES: usize = 256;
 
 /// Inputs taken from one side before the others have their turn, so that a flood on one does not starve them.
 const FAIR_SHARE: usize = 64;
+
+/// How long a side may take nothing of what it is sent before it counts as dead. What it sends itself says nothing: a peer
+/// can be heard and still be deaf.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long before the provider's limit a session ends with a goodbye, as it may have been opened before the call.
+const SESSION_MARGIN: Duration = Duration::from_secs(60);
 
 /// How long the last words to each side may take at the end of a call.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -98,12 +105,13 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
         Self::with_config(media, session, CallConfig::default())
     }
 
-    /// Joins a line and a session.
+    /// Joins a line and a session. A call may not be longer than the provider's session limit, less a minute: a longer
+    /// [`max_duration`](CallConfig::max_duration), or none, becomes that.
     ///
     /// # Errors
     ///
     /// [`BridgeError::Config`] with everything that cannot work.
-    pub fn with_config(media: M, session: S, config: CallConfig) -> Result<Self, BridgeError> {
+    pub fn with_config(media: M, session: S, mut config: CallConfig) -> Result<Self, BridgeError> {
         let mut problems = config.problems();
         if matches!(config.barge_in, BargeIn::Confirmed { .. }) && session.info().turn_owner != TurnOwner::Bridge {
             problems.push(
@@ -113,6 +121,10 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
         }
         if !problems.is_empty() {
             return Err(BridgeError::Config { problems });
+        }
+        if let Some(limit) = session.capabilities().session_limit {
+            let limit = limit.saturating_sub(SESSION_MARGIN).max(limit / 2);
+            config.max_duration = Some(config.max_duration.map_or(limit, |asked| asked.min(limit)));
         }
         let (sender, commands) = mpsc::channel(COMMANDS);
         let updates = broadcast::Sender::new(UPDATES);
@@ -154,8 +166,8 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
             updates,
             timer: Box::pin(sleep_until(began)),
             armed: began,
-            media_written: false,
-            session_written: false,
+            media_writes: Writes::default(),
+            model_writes: Writes::default(),
         });
         let reason = poll_fn(|cx| driver.poll(cx)).await;
         driver.finish(reason, began).await
@@ -173,9 +185,8 @@ struct Driver<M, S> {
     /// When the timer wakes us. It is only ever moved to be earlier, until it has fired: waking too early is harmless,
     /// and moving it with every frame is not free.
     armed: Instant,
-    /// Something was written that is not yet flushed.
-    media_written: bool,
-    session_written: bool,
+    media_writes: Writes,
+    model_writes: Writes,
 }
 
 impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
@@ -263,15 +274,18 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
 
     /// The line goes first, so that a clear is on its way before the model is told.
     fn write_media(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let written = write(&mut self.media, cx, &mut self.media_written, || self.relay.poll_media(now.into_std()));
-        if let Err(error) = written {
+        let written = write(&mut self.media, cx, &mut self.media_writes, now, || self.relay.poll_media(now.into_std()));
+        let stalled = self.media_writes.is_stalled(now).then_some(MediaError::Stalled { limit: WRITE_LIMIT });
+        if let Some(error) = written.err().or(stalled) {
             self.relay.handle_media_closed(now.into_std(), Some(error));
         }
     }
 
     fn write_model(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let written = write(&mut self.session, cx, &mut self.session_written, || self.relay.poll_model(now.into_std()));
-        if let Err(error) = written {
+        let written =
+            write(&mut self.session, cx, &mut self.model_writes, now, || self.relay.poll_model(now.into_std()));
+        let stalled = self.model_writes.is_stalled(now).then_some(SessionError::Stalled { limit: WRITE_LIMIT });
+        if let Some(error) = written.err().or(stalled) {
             self.relay.handle_model_closed(now.into_std(), Some(error));
         }
     }
@@ -294,9 +308,11 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     }
 
     fn arm(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let Some(next) = self.relay.poll_timeout(now.into_std()) else { return };
+        let relay = self.relay.poll_timeout(now.into_std()).map(Instant::from_std);
+        let stalls = [self.media_writes.deadline(), self.model_writes.deadline()];
+        let Some(next) = stalls.into_iter().chain([relay]).flatten().min() else { return };
         // A deadline that has passed and was not acted on waits for something else: look again, but do not spin.
-        let next = Instant::from_std(next).max(now + BREATH);
+        let next = next.max(now + BREATH);
         if next < self.armed {
             self.armed = next;
             self.timer.as_mut().reset(next);
@@ -340,22 +356,56 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     }
 }
 
+/// What is on its way to one side.
+#[derive(Debug, Default)]
+struct Writes {
+    /// Something was written that is not yet flushed.
+    unflushed: bool,
+    /// The side takes nothing since then.
+    blocked: Option<Instant>,
+}
+
+impl Writes {
+    fn deadline(&self) -> Option<Instant> {
+        self.blocked.map(|since| since + WRITE_LIMIT)
+    }
+
+    fn is_stalled(&self, now: Instant) -> bool {
+        self.deadline().is_some_and(|deadline| now >= deadline)
+    }
+}
+
 /// Writes what there is while the sink takes it, then flushes once.
 fn write<T, E, S: Sink<T, Error = E> + Unpin>(
     sink: &mut S,
     cx: &mut Context<'_>,
-    written: &mut bool,
+    writes: &mut Writes,
+    now: Instant,
     mut next: impl FnMut() -> Option<T>,
 ) -> Result<(), E> {
-    while let Poll::Ready(ready) = sink.poll_ready_unpin(cx) {
-        ready?;
+    let (mut blocked, mut progress) = (false, false);
+    loop {
+        match sink.poll_ready_unpin(cx) {
+            Poll::Ready(ready) => ready?,
+            Poll::Pending => {
+                blocked = true;
+                break;
+            }
+        }
         let Some(item) = next() else { break };
         sink.start_send_unpin(item)?;
-        *written = true;
+        (writes.unflushed, progress) = (true, true);
     }
-    if *written && let Poll::Ready(flushed) = sink.poll_flush_unpin(cx) {
-        flushed?;
-        *written = false;
+    if writes.unflushed {
+        match sink.poll_flush_unpin(cx) {
+            Poll::Ready(flushed) => {
+                flushed?;
+                (writes.unflushed, blocked) = (false, false);
+            }
+            Poll::Pending => blocked = true,
+        }
     }
+    // A side that is slow takes something now and then.
+    writes.blocked = blocked.then(|| writes.blocked.filter(|_| !progress).unwrap_or(now));
     Ok(())
 }

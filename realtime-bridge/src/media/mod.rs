@@ -178,6 +178,12 @@ pub enum MediaError {
         /// The limit.
         limit: Duration,
     },
+    /// The peer took nothing of what it was sent for longer than the limit.
+    #[error("the line took nothing for {limit:?}")]
+    Stalled {
+        /// The limit.
+        limit: Duration,
+    },
     /// The connection ended without the line's goodbye.
     #[error("the line was cut off")]
     CutOff,

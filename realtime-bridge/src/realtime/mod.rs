@@ -332,6 +332,12 @@ pub enum SessionError {
         /// The limit.
         limit: Duration,
     },
+    /// The provider took nothing of what it was sent for longer than the limit.
+    #[error("the provider took nothing for {limit:?}")]
+    Stalled {
+        /// The limit.
+        limit: Duration,
+    },
     /// Audio in another format than the session's was to be sent.
     #[error("the session takes {expected}, not {got}")]
     WrongFormat {

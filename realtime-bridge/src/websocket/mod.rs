@@ -102,6 +102,11 @@ impl<S> WebSocket<S> {
     }
 
     fn queue(&mut self, opcode: OpCode, payload: &[u8]) {
+        // A peer that is always a little behind never lets the output run empty.
+        if self.written > self.limits.write_buffer {
+            self.output.drain(..self.written);
+            self.written = 0;
+        }
         let mask = self.masks.as_mut().map(Masks::next);
         frame::push(&mut self.output, opcode, mask, payload);
     }

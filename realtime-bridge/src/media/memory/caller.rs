@@ -95,7 +95,13 @@ impl Caller {
     /// [`LineClosed`].
     pub async fn lose(&self, duration: Duration) -> Result<(), LineClosed> {
         self.event(Ok(MediaEvent::Gap(duration))).await?;
-        self.send(AudioFrame::silence(self.format, duration)).await
+        let mut left = duration;
+        while !left.is_zero() {
+            let piece = left.min(FRAME);
+            self.send(AudioFrame::silence(self.format, piece)).await?;
+            left -= piece;
+        }
+        Ok(())
     }
 
     /// Presses a key.

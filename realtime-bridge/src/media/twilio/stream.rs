@@ -28,8 +28,9 @@ use crate::{
     websocket::{AnyWebSocket, WebSocket},
 };
 
-/// Silence is handed out in pieces of this length, so that a long hole needs no long buffer.
-const SILENCE_PIECE: Duration = Duration::from_secs(1);
+/// Silence is handed out in pieces of this length, as audio comes: a long hole needs no long buffer, and whoever takes a
+/// bounded number of frames at a time takes a bounded length of them.
+const SILENCE_PIECE: Duration = Duration::from_millis(20);
 
 /// One call's media stream.
 ///

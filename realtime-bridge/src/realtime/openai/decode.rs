@@ -19,6 +19,12 @@ use crate::{
     },
 };
 
+/// The event whose shape we must know: without it there is no speech.
+const AUDIO_DELTA: &str = "response.output_audio.delta";
+
+/// Our name for the problem that an event has another shape than its type says.
+const MALFORMED_EVENT: &str = "malformed_event";
+
 /// Turns the text of a session's events into [`RealtimeEvent`]s, in order; [`OpenAiSession`](super::OpenAiSession)
 /// without its socket.
 ///
@@ -97,7 +103,15 @@ impl EventDecoder {
     /// As `decode`, by the full parser alone, which the fast way must agree with.
     #[doc(hidden)]
     pub fn decode_in_full(&mut self, text: &str) -> Result<RealtimeEvent, SessionError> {
-        let event = ServerEvent::parse(text).map_err(malformed)?;
+        let event = match ServerEvent::parse(text) {
+            Ok(event) => event,
+            // The service changes without notice: one event that has another shape is told, and does not end a call.
+            Err(ParseError::Malformed { kind, source }) if kind != AUDIO_DELTA => {
+                tracing::warn!(event = kind, "the provider sent an event of another shape than it documents");
+                return Ok(RealtimeEvent::Error(ProviderError::new(MALFORMED_EVENT, kind, source.to_string())));
+            }
+            Err(error) => return Err(malformed(error)),
+        };
         let kind = event.kind().to_owned();
         let other = || match serde_json::from_str::<&RawValue>(text) {
             Ok(json) => Ok(RealtimeEvent::Other { kind: kind.clone(), json: json.to_owned() }),
@@ -251,7 +265,7 @@ pub(super) fn malformed(error: ParseError) -> SessionError {
 }
 
 fn not_audio(error: crate::audio::FrameError) -> SessionError {
-    SessionError::Malformed { event: "response.output_audio.delta".to_owned(), source: Box::new(error) }
+    SessionError::Malformed { event: AUDIO_DELTA.to_owned(), source: Box::new(error) }
 }
 
 fn key(text: &str) -> Option<DtmfDigit> {

@@ -1,13 +1,13 @@
 //! Sides that do not take what they are sent.
 
 use realtime_bridge::{
-    media::MediaCommand,
-    realtime::RealtimeCommand,
-    relay::{CallEvent, Speaker},
+    media::{MediaCommand, MediaError},
+    realtime::{RealtimeCommand, SessionError},
+    relay::{CallEvent, EndReason, Speaker},
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::{MS, S, call, quiet, settle};
+use super::{Call, MS, S, call, quiet, settle};
 
 #[tokio::test(start_paused = true)]
 async fn the_oldest_of_the_caller_is_dropped_when_the_model_does_not_listen() {
@@ -66,4 +66,50 @@ async fn speech_that_stops_without_silence_is_padded_once() {
     while call.model.try_recv().is_some() {}
     assert_eq!(call.model.heard(), 1_200 * MS);
     call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_is_heard_and_takes_nothing_is_dead() {
+    let mut call = call(quiet());
+    call.until("started").await;
+    call.caller.stall();
+    let answer = call.model.begin(None).await;
+    call.model.speak(&answer, 2 * S).await;
+    call.caller.keep_quiet(9 * S).await.unwrap();
+    assert!(!call.caller.is_closed(), "a slow line may come back");
+    let report = call.over("line-failed").await;
+    let EndReason::LineFailed(error) = &report.reason else { unreachable!() };
+    assert!(matches!(**error, MediaError::Stalled { .. }), "{error}");
+    assert!(report.duration < 11 * S, "{:?}", report.duration);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_takes_nothing_is_dead() {
+    let mut call = call(quiet());
+    call.until("started").await;
+    call.model.stall();
+    call.caller.keep_quiet(9 * S).await.unwrap();
+    let report = call.over("model-failed").await;
+    let EndReason::ModelFailed(error) = &report.reason else { unreachable!() };
+    assert!(matches!(**error, SessionError::Stalled { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hole_in_the_callers_audio_reaches_the_model_in_full_length() {
+    let mut call = call(quiet());
+    call.caller.keep_quiet(S).await.unwrap();
+    let Call { caller, model, .. } = &mut call;
+    let listening = async {
+        while model.heard() < 10 * S {
+            model.recv().await.unwrap();
+        }
+    };
+    let speaking = async {
+        caller.lose(8 * S).await.unwrap();
+        caller.keep_quiet(S).await.unwrap();
+    };
+    timeout(20 * S, async { tokio::join!(listening, speaking) }).await.unwrap();
+    let report = call.hang_up().await;
+    assert_eq!((report.stats.gaps, report.stats.gap_time), (1, 8 * S));
+    assert!(report.stats.caller_dropped.is_zero());
 }

@@ -32,7 +32,7 @@ async fn the_caller_speaks_in_real_time_and_presses_keys() {
     let speak = async {
         caller.speak(&audio(50, 1)).await.unwrap();
         caller.press(DtmfDigit::new('#').unwrap()).await.unwrap();
-        caller.lose(100 * MS).await.unwrap();
+        caller.lose(30 * MS).await.unwrap();
         caller.hang_up().await.unwrap();
     };
     let listen = async {
@@ -48,8 +48,9 @@ async fn the_caller_speaks_in_real_time_and_presses_keys() {
         (20 * MS, MediaEvent::Audio(audio(20, 1))),
         (40 * MS, MediaEvent::Audio(audio(10, 1))),
         (50 * MS, MediaEvent::Dtmf(DtmfDigit::new('#').unwrap())),
-        (50 * MS, MediaEvent::Gap(100 * MS)),
-        (50 * MS, MediaEvent::Audio(AudioFrame::silence(AudioFormat::MuLaw, 100 * MS))),
+        (50 * MS, MediaEvent::Gap(30 * MS)),
+        (50 * MS, MediaEvent::Audio(AudioFrame::silence(AudioFormat::MuLaw, 20 * MS))),
+        (50 * MS, MediaEvent::Audio(AudioFrame::silence(AudioFormat::MuLaw, 10 * MS))),
         (50 * MS, MediaEvent::Stopped),
     ];
     assert_eq!(events, expected);

@@ -5,7 +5,9 @@ use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 use futures_util::{FutureExt, Sink, SinkExt, StreamExt};
 use realtime_bridge::{
     audio::{AudioFormat, AudioFrame},
-    realtime::{CloseReason, RealtimeCommand, RealtimeEvent, SessionError, openai::OpenAiSession},
+    realtime::{
+        CloseReason, ErrorClass, RealtimeCommand, RealtimeEvent, SessionError, classify, openai::OpenAiSession,
+    },
 };
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, time::Instant};
@@ -57,7 +59,7 @@ async fn a_lost_connection_has_no_code() {
 
 #[tokio::test]
 async fn garbage_is_named() {
-    for text in ["hello", r#"{"type":"input_audio_buffer.speech_started"}"#, "[]"] {
+    for text in ["hello", r#"{"event_id":"event_1"}"#, "[]"] {
         let (session, mut peer) = new_session().await;
         peer.send_text(text).await;
         let error = last_word(session).await;
@@ -73,6 +75,18 @@ async fn garbage_is_named() {
     tcp.write_all(&[0xFF; 32]).await.unwrap();
     let error = last_word(session).await;
     assert!(matches!(&error, SessionError::Malformed { event, .. } if event == "WebSocket frame"), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_event_of_another_shape_is_told_and_the_session_goes_on() {
+    let (mut session, mut peer) = new_session().await;
+    peer.send_text(r#"{"type":"input_audio_buffer.speech_started"}"#).await;
+    peer.send_text(r#"{"type":"input_audio_buffer.speech_stopped","audio_end_ms":7,"item_id":"i"}"#).await;
+    let told = session.next().await.unwrap().unwrap();
+    let RealtimeEvent::Error(error) = &told else { panic!("{told:?}") };
+    assert_eq!(error.code.as_deref(), Some("input_audio_buffer.speech_started"));
+    assert_eq!(classify(error), ErrorClass::Benign);
+    assert!(matches!(session.next().await, Some(Ok(RealtimeEvent::SpeechStopped { .. }))));
 }
 
 #[tokio::test]
