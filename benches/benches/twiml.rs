@@ -3,6 +3,8 @@
 //!
 //! Excluded: HTTP, parsing of the request's head, and TLS. Decided beforehand: under 5 µs, 1 µs and 20 µs.
 
+mod common;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -78,5 +80,9 @@ fn webhooks(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, documents, webhooks);
+criterion_group! {
+    name = benches;
+    config = common::config();
+    targets = documents, webhooks
+}
 criterion_main!(benches);
