@@ -56,8 +56,13 @@ impl Relay {
         self.timers.active(now);
         match group {
             None | Some(GroupDone { after: AfterTool::Silent, .. }) => self.finish_if_said(now),
-            Some(GroupDone { after: AfterTool::Speak, .. }) => self.sequencer.want(Wish::new(Purpose::ToolResults)),
-            Some(GroupDone { after: AfterTool::EndCall, spoke }) => {
+            Some(GroupDone { after: AfterTool::Speak, called_off, .. }) => {
+                if called_off {
+                    self.add_item(NewItem::System(self.config.prompts.end_called_off.clone()));
+                }
+                self.sequencer.want(Wish::new(Purpose::ToolResults));
+            }
+            Some(GroupDone { after: AfterTool::EndCall, spoke, .. }) => {
                 let words = (!spoke).then(|| self.config.prompts.goodbye.clone());
                 self.close(now, EndReason::Goodbye, words, false);
             }
@@ -112,17 +117,25 @@ impl Relay {
     /// The model shall say these words and no others.
     pub(super) fn say(&mut self, purpose: Purpose, line: &str) {
         let words = self.word_for_word(line);
-        self.sequencer.want(Wish::new(purpose).with_item(NewItem::System(words)).without_tools());
+        self.sequencer.want(Wish::about(purpose, NewItem::System(words)).apart().without_tools());
     }
 
     /// The model shall speak as it is told to. The instruction is an entry of the conversation, as instructions of a
     /// single answer would replace the session's.
     pub(super) fn instruct(&mut self, purpose: Purpose, text: String) {
-        let wish = Wish::new(purpose).with_item(NewItem::System(text));
-        self.sequencer.want(if purpose == Purpose::Say { wish } else { wish.without_tools() });
+        let wish = Wish::about(purpose, NewItem::System(text));
+        self.sequencer.want(match purpose {
+            Purpose::Say => wish,
+            // Nothing else is to be said with it.
+            Purpose::Goodbye => wish.apart().without_tools(),
+            _ => wish.without_tools(),
+        });
     }
 
     pub(super) fn add_item(&mut self, item: NewItem) {
+        if matches!(item, NewItem::ToolOutput { .. } | NewItem::User(_)) {
+            self.sequencer.result_told();
+        }
         let request = self.request();
         self.commands.push_back(RealtimeCommand::AddItem { request, item });
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     audio::AudioFrame,
     media::{MediaError, MediaEvent},
-    realtime::{ItemId, RealtimeCommand, ResponseId, TurnOwner},
+    realtime::{ItemId, NewItem, RealtimeCommand, ResponseId, TurnOwner},
 };
 
 /// What is appended when the caller's audio ends in the middle of speech, so that the model can hear the end of it.
@@ -81,11 +81,16 @@ impl Relay {
         self.caller.passing = false;
         self.caller.awaits_answer = false;
         self.timers.caller_active(now);
+        if !self.sequencer.is_owed() {
+            // An answer that nobody has asked for yet cannot be late.
+            self.timers.model_waits();
+        }
         self.tell(now, CallEvent::CallerSpeaking);
         match self.config.barge_in {
             BargeIn::Immediate => self.interrupt(now, self.turn_owner == TurnOwner::Bridge),
             BargeIn::Confirmed { speech, .. } => {
-                if self.agent_is_busy(now) {
+                // An agent that cannot be heard is not talked over: what the caller says then is meant.
+                if !self.playout.is_silent(now) {
                     self.playout.held = true;
                     self.caller.confirm_at = Some(now + speech);
                     self.tell(now, CallEvent::Paused);
@@ -100,13 +105,23 @@ impl Relay {
         self.caller.speaking = false;
         self.timers.caller_active(now);
         self.tell(now, CallEvent::CallerSilent);
+        self.renew_limit(now);
         if self.caller.confirm_at.take().is_some() {
             self.caller.passing = true;
             self.playout.held = false;
             self.tell(now, CallEvent::Resumed);
+            self.expect_confirmation(now);
+            self.finish_if_said(now);
         } else {
             self.latency.begin(now);
         }
+    }
+
+    /// The caller is not listened to any more.
+    pub(super) const fn caller_silenced(&mut self) {
+        self.caller.speaking = false;
+        self.caller.confirm_at = None;
+        self.playout.held = false;
     }
 
     pub(super) fn turn_committed(&mut self, now: Instant) {
@@ -137,12 +152,24 @@ impl Relay {
         self.playout.held = false;
         self.journal.call_off_end();
         let active = self.sequencer.interrupt();
-        self.call_off_end(now);
-        if active.is_none() && self.playout.all_heard() && self.playout.is_silent(now) {
+        let called_off = self.call_off_end(now);
+        if called_off && let Some(reason) = self.gone.take() {
+            self.end(now, reason);
             return;
         }
+        if active.is_some() || !self.playout.all_heard() || !self.playout.is_silent(now) {
+            self.stop_agent(now, active.filter(|_| cancel));
+        }
+        if called_off {
+            // The model may have been told, or have said, that the call ends.
+            self.add_item(NewItem::System(self.config.prompts.end_called_off.clone()));
+        }
+        self.finish_if_said(now);
+    }
+
+    fn stop_agent(&mut self, now: Instant, cancel: Option<ResponseId>) {
         let unheard = self.cut(now, true);
-        if cancel && let Some(response) = active {
+        if let Some(response) = cancel {
             self.cancel(response);
         }
         self.stats.interruptions += 1;
@@ -204,6 +231,9 @@ impl Relay {
     }
 
     fn hear(&mut self, now: Instant, frame: AudioFrame) {
+        if self.model_is_gone() {
+            return;
+        }
         let length = frame.duration();
         let converted = match &mut self.to_model {
             Some(transcoder) => transcoder.convert(&frame).ok(),
@@ -231,9 +261,5 @@ impl Relay {
         }
         self.caller_audio_length += frame.duration();
         self.caller_audio.push_back(frame);
-    }
-
-    fn agent_is_busy(&mut self, now: Instant) -> bool {
-        self.sequencer.is_owed() || !self.playout.is_silent(now)
     }
 }

@@ -27,7 +27,8 @@ pub struct CallConfig {
     pub keypad: Keypad,
     /// The longest call; at its end the agent says goodbye. Default: 30 minutes, half of OpenAI's session limit.
     pub max_duration: Option<Duration>,
-    /// How long a goodbye may take, from the wish to its last word, before the call ends without it. Default: 15 s.
+    /// How long the model may take to say goodbye, once everything that was said before could have been heard, before
+    /// the call ends without it. What the model has said is always given the time to be heard. Default: 15 s.
     pub goodbye_limit: Duration,
     /// How long the model may take to begin an answer, or pause in one, before it counts as stalled. A first stall is
     /// answered with one retry, a second ends the call. Default: 10 s.
@@ -249,6 +250,8 @@ pub struct Prompts {
     pub goodbye: String,
     /// To end the call because it is too long.
     pub time_is_up: String,
+    /// After the caller has spoken into the end of the call, so that the model does not take it to be over.
+    pub end_called_off: String,
     /// Before the keys the caller pressed.
     pub keys: String,
 }
@@ -262,6 +265,10 @@ impl Default for Prompts {
             goodbye: "Say goodbye to the caller in one short sentence.".into(),
             time_is_up: "The time for this call is up. Tell the caller so and say goodbye, in one short sentence."
                 .into(),
+            end_called_off:
+                "The caller spoke before the call ended, so the call goes on. Answer the caller; to end the \
+                             call, say goodbye and end it again."
+                    .into(),
             keys: "The caller pressed these keys on the telephone: ".into(),
         }
     }

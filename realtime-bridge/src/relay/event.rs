@@ -32,7 +32,7 @@ pub enum CallEvent {
     CallerSpeaking,
     /// The caller has stopped.
     CallerSilent,
-    /// The first audio of an answer goes to the line.
+    /// The line gets something to play after a silence: speech, or a hold tone.
     AgentSpeaking,
     /// The caller has heard all there was to hear.
     AgentSilent,
@@ -77,11 +77,11 @@ pub enum CallEvent {
     ProviderProblem(ProviderError),
     /// The caller's audio had a hole, which was filled with silence.
     Gap(Duration),
-    /// Audio had to be dropped, as a side did not take it in time.
+    /// Audio had to be dropped, as a side did not take it in time. Told at most once a second for each speaker.
     Dropped {
         /// Whose.
         speaker: Speaker,
-        /// How much.
+        /// How much, since the last time this was told.
         audio: Duration,
     },
     /// The end of the call was announced and then called off, since the caller spoke.
@@ -228,7 +228,8 @@ pub enum EndReason {
     CallerHungUp,
     /// The agent said goodbye and the caller heard it.
     Goodbye,
-    /// The agent said goodbye, but the line did not confirm in time that it was heard.
+    /// The call was to end with a goodbye, but the model refused to say it, or the line did not confirm in time that it
+    /// was heard.
     GoodbyeUnconfirmed,
     /// The call became too long; the agent said goodbye.
     MaxDuration,

@@ -11,6 +11,9 @@ use crate::{
     tool::{AfterTool, Filler, ToolOptions},
 };
 
+/// How often at most to look whether somebody still speaks when a filler is due.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// What the driver has to do about tools.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -31,7 +34,7 @@ pub struct ToolRun {
     pub name: String,
     /// The arguments as JSON text, as the model wrote them.
     pub arguments: String,
-    /// How it ended; `None` while it runs.
+    /// How it ended. A run that has not ended yet is told as [`ToolOutcome::Abandoned`].
     pub outcome: Option<ToolOutcome>,
     /// What the model was told.
     pub output: Option<String>,
@@ -47,13 +50,16 @@ struct Entry {
     options: ToolOptions,
     /// From when on the filler's time counts.
     silent_since: Instant,
+    /// Somebody spoke when the filler was due.
+    disturbed: bool,
     filled: bool,
 }
 
 impl Entry {
     fn filler_due(&self) -> Option<Instant> {
         let awaited = self.run.outcome.is_none() && !self.filled;
-        self.options.filler.after().filter(|_| awaited).map(|after| self.silent_since + after)
+        let least = if self.disturbed { LOOK_AGAIN } else { Duration::ZERO };
+        self.options.filler.after().filter(|_| awaited).map(|after| self.silent_since + after.max(least))
     }
 }
 
@@ -63,6 +69,8 @@ pub(crate) struct GroupDone {
     pub(crate) after: AfterTool,
     /// The answer with the calls was spoken, not only calls.
     pub(crate) spoke: bool,
+    /// The call was to end, had the caller not said something.
+    pub(crate) called_off: bool,
 }
 
 #[derive(Debug)]
@@ -81,6 +89,8 @@ pub(crate) struct Journal {
     /// Answers whose tools still run.
     groups: Vec<Group>,
     actions: VecDeque<ToolAction>,
+    /// How many run, as the entries of a long call are many and are asked for at each wake-up.
+    running: usize,
 }
 
 impl Journal {
@@ -113,7 +123,16 @@ impl Journal {
             };
             let (response, found) = (response.clone(), options.is_some());
             let options = options.unwrap_or_default();
-            self.entries.push(Entry { run, response, since: now, silent_since: now, options, filled: false });
+            self.running += 1;
+            self.entries.push(Entry {
+                run,
+                response,
+                since: now,
+                silent_since: now,
+                disturbed: false,
+                options,
+                filled: false,
+            });
             if found {
                 started.push((call.id.clone(), call.name.clone()));
                 self.actions.push_back(ToolAction::Start(call));
@@ -136,6 +155,7 @@ impl Journal {
         output: &str,
     ) -> Option<(ToolRun, Option<GroupDone>)> {
         let entry = self.entries.iter_mut().find(|entry| entry.run.id == *id && entry.run.outcome.is_none())?;
+        self.running -= 1;
         entry.run.outcome = Some(outcome);
         entry.run.output = Some(output.to_owned());
         entry.run.took = now.saturating_duration_since(entry.since);
@@ -146,11 +166,10 @@ impl Journal {
         }
         let index = self.groups.iter().position(|group| group.response == response)?;
         let Group { spoke, end_called_off, .. } = self.groups.swap_remove(index);
-        let after = match self.after(&response) {
-            AfterTool::EndCall if end_called_off => AfterTool::Speak,
-            after => after,
-        };
-        Some((run, Some(GroupDone { after, spoke })))
+        let after = self.after(&response);
+        let called_off = end_called_off && after == AfterTool::EndCall;
+        let after = if called_off { AfterTool::Speak } else { after };
+        Some((run, Some(GroupDone { after, spoke, called_off })))
     }
 
     /// The caller has something to say: tools that run do not end the call any more.
@@ -172,7 +191,10 @@ impl Journal {
     pub(crate) fn filler(&mut self, now: Instant, quiet: bool) -> Option<Filler> {
         let mut due = self.entries.iter_mut().filter(|entry| entry.filler_due().is_some_and(|due| now >= due));
         if !quiet {
-            due.for_each(|entry| entry.silent_since = now);
+            due.for_each(|entry| {
+                entry.silent_since = now;
+                entry.disturbed = true;
+            });
             return None;
         }
         let entry = due.next()?;
@@ -185,8 +207,8 @@ impl Journal {
         self.running().any(|entry| entry.filled && matches!(entry.options.filler, Filler::HoldTone { .. }))
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.running().next().is_some()
+    pub(crate) const fn is_running(&self) -> bool {
+        self.running > 0
     }
 
     /// The next thing the driver has to do.
@@ -212,7 +234,7 @@ impl Journal {
 
     fn running(&self) -> impl Iterator<Item = &Entry> {
         // The newest are last, and few run at once: looking from the end finds them soon.
-        self.entries.iter().rev().filter(|entry| entry.run.outcome.is_none())
+        self.entries.iter().rev().filter(|entry| entry.run.outcome.is_none()).take(self.running)
     }
 
     /// Speaking outweighs silence, and ending the call outweighs both.

@@ -6,10 +6,7 @@ use super::{
     CallEvent, Relay,
     sequencer::{Purpose, Wish},
 };
-use crate::{
-    media::DtmfDigit,
-    realtime::{NewItem, RealtimeCommand},
-};
+use crate::{media::DtmfDigit, realtime::NewItem};
 
 /// More keys than any number has.
 const LONGEST: usize = 64;
@@ -53,9 +50,7 @@ impl Relay {
 
     fn tell_keys(&mut self) {
         let Some(keys) = self.keys.take() else { return };
-        let request = self.request();
-        let item = NewItem::User(format!("{}{keys}", self.config.prompts.keys));
-        self.commands.push_back(RealtimeCommand::AddItem { request, item });
+        self.add_item(NewItem::User(format!("{}{keys}", self.config.prompts.keys)));
         self.sequencer.want(Wish::new(Purpose::Keys));
     }
 }

@@ -84,6 +84,8 @@ pub struct Relay {
     turn_owner: TurnOwner,
     started: Option<Instant>,
     phase: Phase,
+    /// Why the model has left, where the call goes on without it until the goodbye was heard.
+    gone: Option<EndReason>,
     playout: Playout,
     caller: caller::Caller,
     sequencer: Sequencer,
@@ -118,6 +120,7 @@ impl Relay {
             turn_owner: session.turn_owner,
             started: None,
             phase: Phase::Talking,
+            gone: None,
             caller: caller::Caller::default(),
             sequencer: Sequencer::default(),
             pending: Pending::default(),
@@ -176,6 +179,9 @@ impl Relay {
 
     /// The next thing to tell the model. Control goes before audio, so that it never waits behind it.
     pub fn poll_model(&mut self, now: Instant) -> Option<RealtimeCommand> {
+        if self.model_is_gone() {
+            return None;
+        }
         self.ask_model(now);
         if let Some(command) = self.commands.pop_front() {
             return Some(command);

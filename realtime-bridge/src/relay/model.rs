@@ -9,7 +9,7 @@ use super::{
     CallEvent, EndReason, Relay, Speaker,
     agent::error_text,
     ledger::Source,
-    sequencer::{Began, Purpose, Wish},
+    sequencer::{Began, Ended, Purpose, Wish},
 };
 use crate::realtime::{
     ErrorClass, ItemId, ItemKind, NewItem, ProviderError, RealtimeCommand, RealtimeEvent, RequestId, ResponseId,
@@ -18,6 +18,10 @@ use crate::realtime::{
 
 /// How many cuts are remembered: to repeat one that was refused, and to cut no entry twice.
 const REMEMBERED_CUTS: usize = 16;
+
+/// How long a caller can be left waiting in silence because the model has no time. A model that wants a longer pause
+/// has refused.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How much less is claimed to have been heard when the model has made less audio than we have counted.
 const CUT_MARGIN: Duration = Duration::from_millis(100);
@@ -64,7 +68,7 @@ impl Pending {
 impl Relay {
     /// The model has told something.
     pub fn handle_model(&mut self, now: Instant, event: RealtimeEvent) {
-        if self.is_over() {
+        if self.is_over() || self.model_is_gone() {
             return;
         }
         match event {
@@ -93,13 +97,22 @@ impl Relay {
             RealtimeEvent::Transcript { item, content_index, text, .. } => {
                 self.write_words(now, Speaker::Agent, &item, content_index, text);
             }
-            RealtimeEvent::SpeechStarted { .. } => self.caller_speaks(now),
+            RealtimeEvent::SpeechStarted { item, .. } => {
+                if let Some(item) = item {
+                    self.transcript.begins(self.since_start(now), item);
+                }
+                self.caller_speaks(now);
+            }
             RealtimeEvent::SpeechStopped { .. } => self.caller_stops(now),
             RealtimeEvent::TurnCommitted { item, previous } => {
                 self.transcript.place(self.since_start(now), &item, previous.as_ref(), ItemKind::User);
                 self.turn_committed(now);
             }
             RealtimeEvent::ItemAdded { item, previous, kind } => {
+                // What the caller has said is known before it is told of as an entry, unlike what we have told.
+                if matches!(kind, ItemKind::ToolOutput | ItemKind::User) && !self.transcript.has(&item) {
+                    self.sequencer.result_known();
+                }
                 self.transcript.place(self.since_start(now), &item, previous.as_ref(), kind);
             }
             RealtimeEvent::UserTranscriptDelta { item, delta } => {
@@ -123,7 +136,7 @@ impl Relay {
     /// The session has ended, with an error or in order.
     pub fn handle_model_closed(&mut self, now: Instant, error: Option<SessionError>) {
         let reason = error.map_or(EndReason::ModelClosed, |error| EndReason::ModelFailed(error.into()));
-        self.end(now, reason);
+        self.model_leaves(now, reason);
     }
 
     /// The model stalls: whatever it was about is asked for again.
@@ -176,7 +189,9 @@ impl Relay {
         let ResponseOutcome { response, status, calls, usage, .. } = outcome;
         self.no_more_audio(&response, None);
         self.latency.response_done(&response);
-        let wish = self.sequencer.ended(&response);
+        let Ended { wish, cancelled } = self.sequencer.ended(&response);
+        let unwanted = cancelled || self.playout.is_disowned(&response);
+        let spoke = self.pending.spoken.as_ref() == Some(&response);
         self.timers.active(now);
         if !self.sequencer.is_owed() {
             self.timers.model_idle();
@@ -186,8 +201,9 @@ impl Relay {
             self.tell(now, CallEvent::Usage(usage));
         }
         match status {
+            // It was whole before the model heard of the interruption: what it was about to do is not wanted any more.
+            ResponseStatus::Completed if unwanted => self.decline(calls),
             ResponseStatus::Completed => {
-                let spoke = self.pending.spoken.as_ref() == Some(&response);
                 let (whole, broken): (Vec<_>, Vec<_>) = calls.into_iter().partition(|call| call.complete);
                 self.run_tools(now, &response, spoke, whole);
                 self.decline(broken);
@@ -195,6 +211,10 @@ impl Relay {
             ResponseStatus::Interrupted | ResponseStatus::Cancelled => self.decline(calls),
             ResponseStatus::Incomplete { reason } => {
                 self.decline(calls);
+                if !spoke && !unwanted {
+                    // The caller has heard nothing and waits.
+                    self.sequencer.retry(wish, now);
+                }
                 let message = "the answer was cut short";
                 self.tell(now, CallEvent::ProviderProblem(ProviderError::new("incomplete", reason, message)));
             }
@@ -217,7 +237,10 @@ impl Relay {
 
     fn answer_failed(&mut self, now: Instant, wish: Option<Wish>, error: ProviderError) {
         let again = match classify(&error) {
-            ErrorClass::Retry => self.sequencer.retry(wish, now + retry_delay(&error)),
+            ErrorClass::Retry => {
+                let pause = retry_delay(&error);
+                pause <= LONGEST_PAUSE && self.sequencer.retry(wish, now + pause)
+            }
             ErrorClass::Benign => self.sequencer.retry(wish, now),
             ErrorClass::Rotate | ErrorClass::Fatal => false,
         };
@@ -230,11 +253,20 @@ impl Relay {
 
     fn model_error(&mut self, now: Instant, error: ProviderError) {
         let class = classify(&error);
-        if matches!(class, ErrorClass::Rotate | ErrorClass::Fatal) {
-            self.end(now, EndReason::ModelRefused(error));
+        let pause = (class == ErrorClass::Retry).then(|| retry_delay(&error));
+        let refused = self.sequencer.is_refused(&error, pause.is_some());
+        let hopeless = refused && pause.is_some_and(|pause| pause > LONGEST_PAUSE);
+        if hopeless || matches!(class, ErrorClass::Rotate | ErrorClass::Fatal) {
+            self.model_leaves(now, EndReason::ModelRefused(error));
             return;
         }
-        self.sequencer.refused(now, &error, (class == ErrorClass::Retry).then(|| retry_delay(&error)));
+        let goodbye = self.sequencer.has(Purpose::Goodbye);
+        if refused {
+            self.sequencer.refused(now, &error, pause);
+        }
+        if goodbye && !self.sequencer.has(Purpose::Goodbye) {
+            self.goodbye_refused();
+        }
         if !self.sequencer.is_owed() {
             self.timers.model_idle();
         }

@@ -39,8 +39,8 @@ pub(crate) struct Playout {
     pub(crate) ledger: Ledger,
     waiting: VecDeque<Waiting>,
     waiting_length: Duration,
-    /// The epoch each recent answer began in.
-    responses: VecDeque<(ResponseId, u32)>,
+    /// The epoch each recent answer began in; `None` for one that must not be heard whenever its audio comes.
+    responses: VecDeque<(ResponseId, Option<u32>)>,
     clear_due: bool,
     mark_due: bool,
     /// The frame just sent was the first of a turn: its mark measures the latency.
@@ -85,7 +85,7 @@ impl Playout {
         if self.responses.len() == REMEMBERED_RESPONSES {
             self.responses.pop_front();
         }
-        self.responses.push_back((response.clone(), self.ledger.epoch()));
+        self.responses.push_back((response.clone(), Some(self.ledger.epoch())));
     }
 
     /// What comes of this answer from now on is late.
@@ -94,13 +94,20 @@ impl Playout {
         if self.responses.len() == REMEMBERED_RESPONSES {
             self.responses.pop_front();
         }
-        // No epoch is that old, so nothing of it will play.
-        self.responses.push_back((response.clone(), u32::MAX));
+        self.responses.push_back((response.clone(), None));
+    }
+
+    /// Whether this answer was given up.
+    pub(crate) fn is_disowned(&self, response: &ResponseId) -> bool {
+        self.began_in(response).is_some_and(|epoch| epoch.is_none())
     }
 
     fn is_late(&self, response: &ResponseId) -> bool {
-        let epoch = self.ledger.epoch();
-        self.responses.iter().rev().find(|(known, _)| known == response).is_some_and(|(_, began)| *began != epoch)
+        self.began_in(response).is_some_and(|epoch| epoch != Some(self.ledger.epoch()))
+    }
+
+    fn began_in(&self, response: &ResponseId) -> Option<Option<u32>> {
+        self.responses.iter().rev().find(|(known, _)| known == response).map(|(_, epoch)| *epoch)
     }
 
     /// How long the line and this queue have to play.

@@ -1,9 +1,13 @@
 //! The response sequencer: one answer at a time.
 //!
 //! A provider refuses a second answer while one runs, and the request is lost, not queued. So every wish to have the
-//! model speak waits here until the slot is free; wishes that wait together become one answer.
+//! model speak waits here until the slot is free; wishes that wait together become one answer, but for words that are to
+//! be said exactly.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use crate::realtime::{NewItem, ProviderError, RequestId, ResponseId, ResponseOptions};
 
@@ -45,21 +49,27 @@ impl Purpose {
 /// A wish to have the model speak.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wish {
-    pub(crate) purposes: Vec<Purpose>,
-    /// Entries that go before the request.
-    pub(crate) items: Vec<NewItem>,
-    pub(crate) options: ResponseOptions,
+    /// Why, each with the entry that goes before the request.
+    reasons: Vec<(Purpose, Option<NewItem>)>,
+    options: ResponseOptions,
+    /// It gets an answer of its own: one answer can't say two things "and nothing else".
+    apart: bool,
     retries: u8,
     refusals: u8,
 }
 
 impl Wish {
     pub(crate) fn new(purpose: Purpose) -> Self {
-        Self { purposes: vec![purpose], ..Self::default() }
+        Self { reasons: vec![(purpose, None)], ..Self::default() }
     }
 
-    pub(crate) fn with_item(mut self, item: NewItem) -> Self {
-        self.items.push(item);
+    /// The model is told `item` before it is asked.
+    pub(crate) fn about(purpose: Purpose, item: NewItem) -> Self {
+        Self { reasons: vec![(purpose, Some(item))], ..Self::default() }
+    }
+
+    pub(crate) const fn apart(mut self) -> Self {
+        self.apart = true;
         self
     }
 
@@ -69,16 +79,11 @@ impl Wish {
     }
 
     pub(crate) fn is_for(&self, purpose: Purpose) -> bool {
-        self.purposes.contains(&purpose)
+        self.reasons.iter().any(|(p, _)| *p == purpose)
     }
 
     fn merge(&mut self, more: Self) {
-        for purpose in more.purposes {
-            if !self.is_for(purpose) {
-                self.purposes.push(purpose);
-            }
-        }
-        self.items.extend(more.items);
+        self.reasons.extend(more.reasons);
         // A restriction that only one of them wants would harm the other.
         self.options.without_tools &= more.options.without_tools;
         self.options.instructions = more.options.instructions.or_else(|| self.options.instructions.take());
@@ -86,8 +91,14 @@ impl Wish {
         self.refusals = self.refusals.max(more.refusals);
     }
 
+    /// Drops the reasons that `keep` does not hold for. False when none is left.
+    fn retain(&mut self, keep: impl Fn(Purpose) -> bool) -> bool {
+        self.reasons.retain(|(purpose, _)| keep(*purpose));
+        !self.reasons.is_empty()
+    }
+
     fn served_by_any(&self) -> bool {
-        self.items.is_empty() && self.purposes.iter().all(|purpose| purpose.served_by_any())
+        self.reasons.iter().all(|(purpose, item)| item.is_none() && purpose.served_by_any())
     }
 }
 
@@ -96,6 +107,8 @@ struct InFlight {
     request: RequestId,
     wish: Wish,
     since: Instant,
+    /// How many results had been told before it.
+    told: u64,
     /// The caller interrupted before the answer began: it is cancelled as soon as it has a name.
     unwanted: bool,
 }
@@ -123,26 +136,52 @@ pub(crate) struct Ask {
     pub(crate) options: ResponseOptions,
 }
 
+/// What is known of an answer that ended.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// The wish behind it; `None` for one that was not known or not ours.
+    pub(crate) wish: Option<Wish>,
+    /// It was interrupted, whether or not it came to its end before the model heard of that.
+    pub(crate) cancelled: bool,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Sequencer {
     active: Option<Active>,
     in_flight: Option<InFlight>,
-    pending: Option<Wish>,
+    /// What waits, in order; at most one of them shares its answer with others.
+    pending: VecDeque<Wish>,
     not_before: Option<Instant>,
+    /// How many results (of tools, and of keys) the model was told.
+    told: u64,
+    /// How many of them are in the conversation, as far as the model has said so.
+    known: u64,
 }
 
 impl Sequencer {
     /// The model shall speak as soon as it may.
     pub(crate) fn want(&mut self, wish: Wish) {
-        match &mut self.pending {
+        match self.pending.iter_mut().find(|pending| !pending.apart && !wish.apart) {
             Some(pending) => pending.merge(wish),
-            None => self.pending = Some(wish),
+            // Whoever has asked something waits for an answer, and comes before what we have to say.
+            None if wish.served_by_any() => self.pending.push_front(wish),
+            None => self.pending.push_back(wish),
         }
     }
 
+    /// A result was told to the model: what a tool gave, or keys.
+    pub(crate) const fn result_told(&mut self) {
+        self.told += 1;
+    }
+
+    /// The model has put a result into its conversation.
+    pub(crate) fn result_known(&mut self) {
+        self.known = self.told.min(self.known + 1);
+    }
+
     /// Whether an answer runs, was asked for, or waits.
-    pub(crate) const fn is_busy(&self) -> bool {
-        self.active.is_some() || self.in_flight.is_some() || self.pending.is_some()
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is_owed() || !self.pending.is_empty()
     }
 
     /// Whether the model has been asked for an answer, or makes one.
@@ -154,7 +193,12 @@ impl Sequencer {
     pub(crate) fn has(&self, purpose: Purpose) -> bool {
         let active = self.active.as_ref().and_then(|active| active.wish.as_ref());
         let in_flight = self.in_flight.as_ref().map(|flight| &flight.wish);
-        [active, in_flight, self.pending.as_ref()].into_iter().flatten().any(|wish| wish.is_for(purpose))
+        active.into_iter().chain(in_flight).any(|wish| wish.is_for(purpose)) || self.waits(purpose)
+    }
+
+    /// Whether this purpose waits.
+    pub(crate) fn waits(&self, purpose: Purpose) -> bool {
+        self.pending.iter().any(|wish| wish.is_for(purpose))
     }
 
     /// The answer that runs.
@@ -167,16 +211,17 @@ impl Sequencer {
         if !self.may_ask(now) {
             return None;
         }
-        let mut wish = self.pending.take()?;
-        let ask = Ask { items: std::mem::take(&mut wish.items), options: wish.options.clone() };
-        self.in_flight = Some(InFlight { request, wish, since: now, unwanted: false });
+        let mut wish = self.pending.pop_front()?;
+        let items = wish.reasons.iter_mut().filter_map(|(_, item)| item.take()).collect();
+        let ask = Ask { items, options: wish.options.clone() };
+        self.in_flight = Some(InFlight { request, wish, since: now, told: self.told, unwanted: false });
         self.not_before = None;
         Some(ask)
     }
 
     /// Whether [`Sequencer::ask`] would give something.
     pub(crate) fn may_ask(&self, now: Instant) -> bool {
-        self.pending.is_some()
+        !self.pending.is_empty()
             && self.active.is_none()
             && self.in_flight.is_none()
             && self.not_before.is_none_or(|at| at <= now)
@@ -188,33 +233,38 @@ impl Sequencer {
             (Some(flight), Some(request)) if flight.request == request => self.in_flight.take(),
             _ => None,
         };
-        // What waits with nothing of its own to add is served by whatever the model says now.
-        if self.pending.as_ref().is_some_and(Wish::served_by_any) {
-            self.pending = None;
-        }
+        // The model takes what it is told in order.
+        self.known = self.known.max(ours.as_ref().map_or(0, |flight| flight.told));
         let unwanted = ours.as_ref().is_some_and(|flight| flight.unwanted);
+        let free = ours.as_ref().is_none_or(|flight| !flight.wish.apart);
+        // What waits with nothing of its own to add is served by whatever the model says now, if the model knows of it.
+        // A result that it does not confirm gets an answer of its own: one too many is better than none.
+        if free && !unwanted && self.known == self.told {
+            self.pending.retain(|wish| !wish.served_by_any());
+        }
         self.active =
             Some(Active { response: response.clone(), wish: ours.map(|flight| flight.wish), cancelled: unwanted });
         if unwanted { Began::Unwanted } else { Began::Wanted }
     }
 
-    /// An answer ended. Gives the wish behind it, or `None` for one that was not known or not ours.
-    pub(crate) fn ended(&mut self, response: &ResponseId) -> Option<Wish> {
-        match &self.active {
-            Some(active) if active.response == *response => self.active.take()?.wish,
-            _ => None,
-        }
+    /// An answer ended.
+    pub(crate) fn ended(&mut self, response: &ResponseId) -> Ended {
+        let active = self.active.take_if(|active| active.response == *response);
+        active.map_or_else(Ended::default, |Active { wish, cancelled, .. }| Ended { wish, cancelled })
     }
 
-    /// A command was refused. If it was the request in flight, the wish waits again where that may help: until the answer
-    /// ends that was in its way, or for `retry_after`.
-    pub(crate) fn refused(&mut self, now: Instant, error: &ProviderError, retry_after: Option<Duration>) {
-        let occupied = error.code.as_deref() == Some("conversation_already_has_active_response");
+    /// Whether this problem is that the request in flight was refused; `passes` when the problem will pass by itself.
+    pub(crate) fn is_refused(&self, error: &ProviderError, passes: bool) -> bool {
         // Errors about a request do not always carry its name.
-        let ours =
-            |flight: &mut InFlight| error.request == Some(flight.request) || (error.request.is_none() && occupied);
-        let Some(InFlight { mut wish, unwanted: false, .. }) = self.in_flight.take_if(ours) else { return };
-        if occupied && wish.refusals < REFUSALS_LIMIT {
+        let unnamed = error.request.is_none() && (passes || is_occupied(error));
+        self.in_flight.as_ref().is_some_and(|flight| unnamed || error.request == Some(flight.request))
+    }
+
+    /// The request in flight was refused. The wish waits again where that may help: until the answer ends that was in its
+    /// way, or for `retry_after`.
+    pub(crate) fn refused(&mut self, now: Instant, error: &ProviderError, retry_after: Option<Duration>) {
+        let Some(InFlight { mut wish, unwanted: false, .. }) = self.in_flight.take() else { return };
+        if is_occupied(error) && wish.refusals < REFUSALS_LIMIT {
             wish.refusals += 1;
             self.again(wish, now + REFUSED_PAUSE);
         } else if let Some(pause) = retry_after {
@@ -240,18 +290,12 @@ impl Sequencer {
 
     /// The caller, or a command, stops everything. Gives the answer that has to be cancelled by name if it runs.
     pub(crate) fn interrupt(&mut self) -> Option<ResponseId> {
+        self.pending.retain_mut(|wish| wish.retain(Purpose::survives_interruption));
         if let Some(flight) = &mut self.in_flight {
             flight.unwanted = true;
             let mut kept = flight.wish.clone();
-            kept.purposes.retain(|purpose| purpose.survives_interruption());
-            if !kept.purposes.is_empty() {
-                self.want(kept);
-            }
-        }
-        if let Some(pending) = &mut self.pending {
-            pending.purposes.retain(|purpose| purpose.survives_interruption());
-            if pending.purposes.is_empty() {
-                self.pending = None;
+            if kept.retain(Purpose::survives_interruption) {
+                self.put_back(kept);
             }
         }
         let active = self.active.as_mut().filter(|active| !active.cancelled)?;
@@ -259,14 +303,9 @@ impl Sequencer {
         Some(active.response.clone())
     }
 
-    /// What waits for this purpose alone is no longer wanted.
+    /// What waits for this purpose is no longer wanted.
     pub(crate) fn forget(&mut self, purpose: Purpose) {
-        if let Some(pending) = &mut self.pending {
-            pending.purposes.retain(|p| *p != purpose);
-            if pending.purposes.is_empty() {
-                self.pending = None;
-            }
-        }
+        self.pending.retain_mut(|wish| wish.retain(|p| p != purpose));
     }
 
     /// The request in flight got neither an answer nor an error in time. Gives the wish behind it if it is still one.
@@ -278,18 +317,30 @@ impl Sequencer {
     /// When to look again.
     pub(crate) fn timeout(&self, now: Instant) -> Option<Instant> {
         let limit = self.in_flight.as_ref().map(|flight| flight.since + REQUEST_LIMIT);
-        let again = self.not_before.filter(|at| *at > now && self.pending.is_some());
+        let again = self.not_before.filter(|at| *at > now && !self.pending.is_empty());
         limit.into_iter().chain(again).min()
     }
 
     fn again(&mut self, wish: Wish, at: Instant) {
-        let later = self.pending.take();
-        self.pending = Some(wish);
-        if let Some(later) = later {
-            self.want(later);
-        }
+        self.put_back(wish);
         self.not_before = Some(at);
     }
+
+    /// A wish that had its turn waits again, before all others.
+    fn put_back(&mut self, mut wish: Wish) {
+        if !wish.apart
+            && let Some(index) = self.pending.iter().position(|pending| !pending.apart)
+            && let Some(later) = self.pending.remove(index)
+        {
+            wish.merge(later);
+        }
+        self.pending.push_front(wish);
+    }
+}
+
+/// An answer is in the way of the one that was asked for.
+fn is_occupied(error: &ProviderError) -> bool {
+    error.code.as_deref() == Some("conversation_already_has_active_response")
 }
 
 #[cfg(test)]

@@ -48,6 +48,11 @@ impl Timers {
         self.model = Some(now);
     }
 
+    /// The model has nothing to do until it is asked, which does not make up for a stall.
+    pub(crate) const fn model_waits(&mut self) {
+        self.model = None;
+    }
+
     /// The model owes nothing.
     pub(crate) const fn model_idle(&mut self) {
         self.model = None;
@@ -83,17 +88,13 @@ impl Relay {
         let timers = &self.timers;
         let speech = timers.media.filter(|_| self.caller.wants_padding()).map(|at| at + SPEECH_WITHOUT_AUDIO);
         let idle = config.idle.filter(|_| self.waits_for_caller()).and_then(|idle| Some(timers.activity? + idle.after));
-        let closing = match &self.phase {
-            Phase::Closing(closing) => Some(closing.limit),
-            Phase::Talking | Phase::Ended(_) => None,
-        };
         [
             timers.media.map(|at| at + config.no_media),
             timers.model.map(|at| at + config.model_stall),
             timers.max_duration,
             speech,
             idle,
-            closing,
+            self.closing_limit(),
             self.caller.confirm_at(),
             self.keys.timeout(config.keypad.pause),
             self.journal.timeout(),

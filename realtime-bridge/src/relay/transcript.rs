@@ -47,9 +47,21 @@ impl Words {
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
     entries: Vec<Entry>,
+    /// The caller began to say something then, which will be this entry unless it was only a noise.
+    speech: Option<(ItemId, Duration)>,
 }
 
 impl Transcript {
+    /// The caller begins to say something that will be `item`.
+    pub(crate) fn begins(&mut self, at: Duration, item: ItemId) {
+        self.speech = Some((item, at));
+    }
+
+    /// Whether the entry is known.
+    pub(crate) fn has(&self, item: &ItemId) -> bool {
+        self.index(item).is_some()
+    }
+
     /// An entry was added to the conversation behind `previous`.
     pub(crate) fn place(&mut self, at: Duration, item: &ItemId, previous: Option<&ItemId>, kind: ItemKind) {
         let speaker = match kind {
@@ -69,6 +81,7 @@ impl Transcript {
                 }
             }
             None => {
+                let at = self.began(item).unwrap_or(at);
                 let entry = Entry { item: item.clone(), speaker, at, parts: Vec::new(), interrupted: false };
                 self.entries.insert(behind.unwrap_or(self.entries.len()), entry);
             }
@@ -141,6 +154,7 @@ impl Transcript {
         let index = match self.index(item) {
             Some(index) => index,
             None => {
+                let at = self.began(item).unwrap_or(at);
                 self.entries.push(Entry {
                     item: item.clone(),
                     speaker: Some(speaker),
@@ -152,6 +166,10 @@ impl Transcript {
             }
         };
         self.entries[index].words(part)
+    }
+
+    fn began(&mut self, item: &ItemId) -> Option<Duration> {
+        self.speech.take_if(|(speech, _)| speech == item).map(|(_, at)| at)
     }
 
     /// The newest entries are asked for most.

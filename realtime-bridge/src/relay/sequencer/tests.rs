@@ -21,16 +21,16 @@ fn occupied(request: Option<u64>) -> ProviderError {
 fn one_answer_is_asked_for_at_a_time() {
     let (mut sequencer, t0) = (Sequencer::default(), now());
     assert!(ask(&mut sequencer, t0, 0).is_none());
-    sequencer.want(Wish::new(Purpose::Say).with_item(NewItem::System("one".into())).without_tools());
-    sequencer.want(Wish::new(Purpose::ToolResults).with_item(NewItem::System("two".into())));
+    sequencer.want(Wish::about(Purpose::Say, NewItem::System("one".into())).without_tools());
+    sequencer.want(Wish::about(Purpose::ToolResults, NewItem::System("two".into())));
     let asked = ask(&mut sequencer, t0, 0).unwrap();
     assert_eq!((asked.items.len(), asked.options.without_tools), (2, false), "what one wants must not harm the other");
     sequencer.want(Wish::new(Purpose::Say));
     assert!(ask(&mut sequencer, t0, 1).is_none() && sequencer.is_owed());
     assert_eq!(sequencer.began(&"a".into(), Some(RequestId(0))), Began::Wanted);
     assert!(ask(&mut sequencer, t0, 1).is_none());
-    assert!(sequencer.ended(&"b".into()).is_none(), "another answer");
-    assert!(sequencer.ended(&"a".into()).unwrap().is_for(Purpose::ToolResults));
+    assert!(sequencer.ended(&"b".into()).wish.is_none(), "another answer");
+    assert!(sequencer.ended(&"a".into()).wish.unwrap().is_for(Purpose::ToolResults));
     assert!(ask(&mut sequencer, t0, 1).is_some() && sequencer.is_busy());
 }
 
@@ -43,7 +43,7 @@ fn an_answer_that_the_model_begins_serves_what_has_nothing_to_add() {
         sequencer.want(Wish::new(purpose));
         sequencer.began(&"a".into(), None);
         assert_eq!(sequencer.has(purpose), !served, "{purpose:?}");
-        assert!(sequencer.ended(&"a".into()).is_none());
+        assert!(sequencer.ended(&"a".into()).wish.is_none());
         sequencer.forget(purpose);
     }
 }
@@ -61,7 +61,9 @@ fn a_refusal_is_matched_by_the_request_or_by_what_it_says() {
         let (mut sequencer, t0) = (Sequencer::default(), now());
         sequencer.want(Wish::new(Purpose::Turn));
         ask(&mut sequencer, t0, 7).unwrap();
-        sequencer.refused(t0, &error, None);
+        if sequencer.is_refused(&error, false) {
+            sequencer.refused(t0, &error, None);
+        }
         assert!(!sequencer.may_ask(t0));
         assert_eq!(sequencer.may_ask(t0 + REFUSED_PAUSE), again, "{error:?}");
     }
@@ -123,7 +125,56 @@ fn a_wish_is_tried_twice() {
     assert_eq!(sequencer.timeout(t0), Some(t0 + 500 * MS));
     ask(&mut sequencer, t0 + 500 * MS, 0).unwrap();
     sequencer.began(&"a".into(), Some(RequestId(0)));
-    let wish = sequencer.ended(&"a".into());
+    let wish = sequencer.ended(&"a".into()).wish;
     assert!(wish.as_ref().is_some_and(|wish| wish.is_for(Purpose::Goodbye) && wish.is_for(Purpose::Say)));
     assert!(!sequencer.retry(wish, t0));
+}
+
+#[test]
+fn words_to_be_said_exactly_have_an_answer_of_their_own() {
+    let (mut sequencer, t0) = (Sequencer::default(), now());
+    let exactly = |purpose, words: &str| Wish::about(purpose, NewItem::System(words.into())).apart();
+    sequencer.want(exactly(Purpose::Say, "one"));
+    sequencer.want(exactly(Purpose::Say, "two"));
+    sequencer.want(exactly(Purpose::Goodbye, "bye"));
+    sequencer.want(Wish::new(Purpose::Turn));
+    sequencer.forget(Purpose::Goodbye);
+    let mut told = Vec::new();
+    for id in 0..3 {
+        told.push(ask(&mut sequencer, t0, id).unwrap().items);
+        sequencer.began(&"a".into(), Some(RequestId(id)));
+        sequencer.ended(&"a".into());
+    }
+    let words = |words: &str| vec![NewItem::System(words.into())];
+    assert_eq!(told, [vec![], words("one"), words("two")], "who has asked something is answered first");
+    assert!(!sequencer.is_busy());
+}
+
+#[test]
+fn words_to_be_said_exactly_answer_nobody() {
+    let (mut sequencer, t0) = (Sequencer::default(), now());
+    sequencer.want(Wish::about(Purpose::Say, NewItem::System("one".into())).apart());
+    ask(&mut sequencer, t0, 0).unwrap();
+    sequencer.want(Wish::new(Purpose::Turn));
+    sequencer.began(&"a".into(), Some(RequestId(0)));
+    assert!(sequencer.waits(Purpose::Turn));
+}
+
+#[test]
+fn a_result_is_answered_only_by_an_answer_that_knows_it() {
+    for (confirmed, unwanted) in [(false, false), (true, false), (true, true)] {
+        let (mut sequencer, t0) = (Sequencer::default(), now());
+        if unwanted {
+            sequencer.want(Wish::new(Purpose::Nudge));
+            ask(&mut sequencer, t0, 0).unwrap();
+            sequencer.interrupt();
+        }
+        sequencer.result_told();
+        sequencer.want(Wish::new(Purpose::ToolResults));
+        if confirmed {
+            sequencer.result_known();
+        }
+        sequencer.began(&"a".into(), unwanted.then_some(RequestId(0)));
+        assert_eq!(sequencer.waits(Purpose::ToolResults), !confirmed || unwanted);
+    }
 }

@@ -1,6 +1,8 @@
 //! One answer at a time, whatever the provider does.
 
-use realtime_bridge::realtime::{NewItem, ProviderError, RealtimeCommand, ResponseStatus};
+use realtime_bridge::realtime::{
+    NewItem, ProviderError, RealtimeCommand, RealtimeEvent, ResponseOutcome, ResponseStatus, ToolCall,
+};
 use tokio::time::{Instant, sleep};
 
 use super::{MS, S, call, quiet, settle};
@@ -81,17 +83,83 @@ async fn a_request_that_the_caller_talked_over_is_not_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wishes_that_wait_together_become_one_answer() {
+async fn wishes_that_wait_together_become_one_answer_but_for_exact_words() {
     let mut call = call(quiet());
     let answer = call.model.begin(None).await;
     settle().await;
-    call.handle.say("The doctor is in.").await.unwrap();
     call.handle.instruct("Parking is free.", true).await.unwrap();
+    call.handle.say("The doctor is in.").await.unwrap();
+    call.handle.say("The door is open.").await.unwrap();
+    call.handle.instruct("The lift is broken.", true).await.unwrap();
     assert!(call.told_nothing(2 * S).await);
     call.model.done(&answer, ResponseStatus::Completed).await;
-    let (_, items) = call.asked().await;
-    assert_eq!(items.len(), 2);
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let (request, items) = call.asked().await;
+        told.push(items.len());
+        call.model.say(Some(request), "So it is.", S).await;
+    }
+    assert_eq!(told, [2, 1, 1]);
     assert!(call.told_nothing(2 * S).await);
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_cut_short_before_a_word_is_asked_for_once_more() {
+    let mut call = call(quiet());
+    call.model.caller_says("Book a table.").await;
+    for again in [true, false] {
+        let request = if again { None } else { Some(call.asked().await.0) };
+        let answer = call.model.begin(request).await;
+        let status = ResponseStatus::Incomplete { reason: "max_output_tokens".into() };
+        let calls = vec![ToolCall::new(if again { "1" } else { "2" }, "item", "book", "{}")];
+        let outcome = ResponseOutcome::new(answer.response, status).with_calls(calls);
+        call.model.emit(RealtimeEvent::ResponseDone(Box::new(outcome))).await;
+        assert!(matches!(call.told().await, RealtimeCommand::AddItem { item: NewItem::ToolOutput { .. }, .. }));
+    }
+    assert!(call.told_nothing(60 * S).await, "one more attempt is enough");
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_without_a_name_is_about_the_request_in_flight() {
+    let mut call = call(quiet());
+    call.handle.instruct("Say hello.", true).await.unwrap();
+    call.asked().await;
+    let refused = Instant::now();
+    call.model.error(ProviderError::new("rate_limit_error", "rate_limit_exceeded", "Please try again in 2s.")).await;
+    call.asked().await;
+    assert_eq!(refused.elapsed(), 2 * S);
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_that_is_too_long_for_a_caller_ends_the_call() {
+    let limit = ProviderError::new("rate_limit_error", "rate_limit_exceeded", "Please try again in 20s.");
+    let mut call = call(quiet());
+    call.handle.instruct("Say hello.", true).await.unwrap();
+    call.asked().await;
+    call.model.error(limit.clone()).await;
+    call.over("model-refused").await;
+
+    let mut call = super::call(quiet());
+    call.model.caller_says("Hello?").await;
+    let answer = call.model.begin(None).await;
+    call.model.done(&answer, ResponseStatus::Failed(limit)).await;
+    call.over("model-refused").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_adds_something_is_no_stalled_model() {
+    let mut call = call(quiet());
+    let item = call.model.speech_started().await;
+    call.model.speech_stopped(&item).await;
+    sleep(S).await;
+    let item = call.model.speech_started().await;
+    sleep(45 * S).await;
+    call.model.speech_stopped(&item).await;
+    call.model.say(None, "I see.", S).await;
+    assert!(call.told_nothing(5 * S).await, "nothing was late");
     call.hang_up().await;
 }
 

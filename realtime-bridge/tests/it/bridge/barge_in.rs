@@ -193,6 +193,21 @@ async fn words_at_the_end_of_an_answer_get_an_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_short_word_while_the_model_thinks_gets_an_answer() {
+    let mut call = confirmed();
+    call.model.caller_says("A table for two.").await;
+    let (request, _) = call.asked().await;
+    let answer = call.model.begin(Some(request)).await;
+    let item = call.model.speech_started().await;
+    sleep(350 * MS).await;
+    assert!(matches!(call.told().await, RealtimeCommand::Cancel { .. }));
+    call.model.speech_stopped(&item).await;
+    call.model.done(&answer, ResponseStatus::Cancelled).await;
+    call.asked().await;
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_clear_is_on_its_way_in_the_instant_of_the_speech() {
     let mut call = call(quiet());
     call.model.say(None, "Good morning.", 2 * S).await;

@@ -10,10 +10,12 @@ use realtime_bridge::{
     audio::AudioFormat,
     bridge::Bridge,
     media::{
-        MarkId, MediaCommand, MediaError, MediaEvent, MediaTransport,
+        DtmfDigit, MarkId, MediaCommand, MediaError, MediaEvent, MediaTransport,
         memory::{Line, line},
     },
-    realtime::{Capabilities, NewItem, RealtimeCommand, ResponseStatus, SessionConfig, memory::pair},
+    realtime::{
+        Capabilities, CloseReason, NewItem, ProviderError, RealtimeCommand, ResponseStatus, SessionConfig, memory::pair,
+    },
     relay::{BargeIn, Idle},
     tool::ToolSet,
 };
@@ -141,9 +143,94 @@ async fn a_caller_who_speaks_calls_the_goodbye_off() {
     call.model.done(&answer, ResponseStatus::Interrupted).await;
     call.model.speech_stopped(&item).await;
     assert!(matches!(call.told().await, RealtimeCommand::Truncate { .. }));
+    // The model has said goodbye and would take the call to be over.
+    let RealtimeCommand::AddItem { item: NewItem::System(text), .. } = call.told().await else {
+        panic!("the model does not learn that the call goes on")
+    };
+    assert!(text.contains("goes on"), "{text}");
     call.model.say(None, "What else?", S).await;
     assert!(call.told_nothing(30 * S).await, "the goodbye is not said any more");
     call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_behind_long_speech_is_heard_to_its_last_word() {
+    // Twenty seconds wait at the line, and the rest of the speech is yet to be made.
+    for made in [20, 5] {
+        let mut call = call(quiet());
+        let answer = call.model.begin(None).await;
+        call.model.speak(&answer, made * S).await;
+        settle().await;
+        call.handle.end(Some("Goodbye.".into())).await.unwrap();
+        settle().await;
+        call.model.speak(&answer, (20 - made) * S).await;
+        call.model.spoken(&answer, "It is a long story.").await;
+        call.model.done(&answer, ResponseStatus::Completed).await;
+        let (request, _) = call.asked().await;
+        call.model.say(Some(request), "Goodbye.", 20 * S).await;
+        call.until("agent-silent").await;
+        assert_eq!(call.caller.heard_total(), 40 * S);
+        call.over("goodbye").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_is_heard_though_the_model_has_left() {
+    for expired in [true, false] {
+        let mut call = call(quiet());
+        call.handle.end(Some("Goodbye.".into())).await.unwrap();
+        let (request, _) = call.asked().await;
+        call.model.say(Some(request), "Goodbye.", 2 * S).await;
+        settle().await;
+        assert!(!call.caller.is_closed());
+        let Call { caller, model, handle, mut updates, run } = call;
+        let mut model = Some(model);
+        if expired {
+            let expired = ProviderError::new("invalid_request_error", "session_expired", "too long");
+            model.as_mut().unwrap().error(expired).await;
+        } else if let Some(model) = model.take() {
+            model.close(CloseReason::new(Some(1_011), "try later"));
+        }
+        caller.keep_quiet(S).await.unwrap();
+        while updates.next().await.is_some_and(|update| update.event.name() != "agent-silent") {}
+        assert_eq!(caller.heard_total(), 2 * S);
+        super::over("goodbye", run, &handle, updates, Some(&caller), model.as_ref()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_has_more_to_say_needs_the_model_that_has_left() {
+    let mut call = call(quiet());
+    call.handle.end(Some("Goodbye.".into())).await.unwrap();
+    let (request, _) = call.asked().await;
+    call.model.say(Some(request), "Goodbye.", 2 * S).await;
+    settle().await;
+    call.model.error(ProviderError::new("invalid_request_error", "session_expired", "too long")).await;
+    settle().await;
+    call.caller.press(DtmfDigit::new('1').unwrap()).await.unwrap();
+    call.over("model-refused").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_that_the_model_refuses_was_not_heard() {
+    let mut call = call(quiet());
+    call.handle.end(Some("Goodbye.".into())).await.unwrap();
+    let (request, _) = call.asked().await;
+    call.model.error(ProviderError::new("invalid_request_error", "odd", "no").with_request(request)).await;
+    call.over("goodbye-unconfirmed").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_hangs_up_on_a_caller_who_is_speaking() {
+    let mut call = call(quiet());
+    let item = call.model.speech_started().await;
+    settle().await;
+    call.handle.end(None).await.unwrap();
+    sleep(30 * S).await;
+    assert!(!call.caller.is_closed(), "the caller speaks");
+    call.model.speech_stopped(&item).await;
+    call.model.say(None, "Thank you.", S).await;
+    call.over("goodbye").await;
 }
 
 #[tokio::test(start_paused = true)]

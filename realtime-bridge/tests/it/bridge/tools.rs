@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use realtime_bridge::{
     media::MediaCommand,
     realtime::{
-        Capabilities, NewItem, RealtimeCommand, RealtimeEvent, ResponseOutcome, ResponseStatus, SessionConfig,
-        ToolCall, ToolSpec, memory::Answer,
+        Capabilities, ItemKind, NewItem, RealtimeCommand, RealtimeEvent, ResponseOutcome, ResponseStatus,
+        SessionConfig, ToolCall, ToolSpec, memory::Answer,
     },
     relay::{CallEvent, ToolOutcome},
     tool::{AfterTool, EndCall, Filler, RawTool, Tool, ToolContext, ToolError, ToolOptions, ToolSet},
@@ -190,11 +190,45 @@ async fn a_result_waits_until_the_caller_has_finished() {
     assert_eq!(output(&mut call).await, pair("1", "a is done"));
     assert!(call.told_nothing(5 * S).await, "the caller speaks");
     // The provider answers the turn by itself, and knows the result by then.
+    let entry = call.model.new_item_id();
+    call.model.add_item(entry, ItemKind::ToolOutput).await;
     call.model.speech_stopped(&item).await;
     let answer = call.model.begin(None).await;
     call.model.done(&answer, ResponseStatus::Completed).await;
-    call.until("caller-silent").await;
+    assert!(call.told_nothing(5 * S).await, "it is answered");
     call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_an_answer_did_not_know_is_spoken_of_in_the_next() {
+    let mut call = with(ToolSet::new().with(Slow::new("a", S)));
+    calls(&mut call, false, ResponseStatus::Completed, vec![tool_call("1", "a", "{}")]).await;
+    call.model.caller_says("Are you there?").await;
+    assert_eq!(output(&mut call).await, pair("1", "a is done"));
+    // The answer was begun before the result came, and tells of it late.
+    call.model.say(None, "I am.", S).await;
+    call.asked().await;
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_an_answer_that_the_caller_has_stopped_are_not_made() {
+    let mut call = with(ToolSet::new().with(EndCall));
+    let answer = call.model.begin(None).await;
+    call.model.speak(&answer, 2 * S).await;
+    sleep(S).await;
+    // The answer is whole before the model hears of the caller.
+    let item = call.model.speech_started().await;
+    let outcome = ResponseOutcome::new(answer.response.clone(), ResponseStatus::Completed)
+        .with_calls(vec![tool_call("1", "end_call", "{}")]);
+    call.model.emit(RealtimeEvent::ResponseDone(Box::new(outcome))).await;
+    assert!(matches!(call.told().await, RealtimeCommand::Truncate { .. }));
+    assert_eq!(output(&mut call).await, pair("1", r#"{"error":"cancelled, nothing was done"}"#));
+    sleep(20 * S).await;
+    call.model.speech_stopped(&item).await;
+    call.model.say(None, "What else?", S).await;
+    sleep(20 * S).await;
+    assert!(call.hang_up().await.tools.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -297,6 +331,10 @@ async fn a_caller_who_speaks_calls_the_end_off_that_a_tool_brings() {
     let item = call.model.speech_started().await;
     assert!(matches!(call.told().await, RealtimeCommand::Truncate { .. }));
     assert_eq!(output(&mut call).await, pair("1", "a is done"));
+    let RealtimeCommand::AddItem { item: NewItem::System(text), .. } = call.told().await else {
+        panic!("the model does not learn that the call goes on")
+    };
+    assert!(text.contains("goes on"), "{text}");
     call.model.speech_stopped(&item).await;
     call.model.say(None, "What else?", S).await;
     sleep(20 * S).await;

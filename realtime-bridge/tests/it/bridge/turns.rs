@@ -103,6 +103,22 @@ async fn the_transcript_stands_in_the_order_of_the_conversation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_caller_says_has_the_time_of_its_first_word() {
+    let mut call = call(quiet());
+    sleep(S).await;
+    call.model.speech_started().await;
+    sleep(S).await;
+    let item = call.model.speech_started().await;
+    sleep(3 * S).await;
+    call.model.speech_stopped(&item).await;
+    call.model.user_transcript(&item, "When are you open?").await;
+    settle().await;
+    let report = call.hang_up().await;
+    assert_eq!(report.transcript.len(), 1, "what was only a noise is no entry");
+    assert_eq!(report.transcript[0].at, 2 * S);
+}
+
+#[tokio::test(start_paused = true)]
 async fn words_that_come_after_their_audio_was_heard_count_as_heard() {
     let mut call = call(quiet());
     let answer = call.model.begin(None).await;
