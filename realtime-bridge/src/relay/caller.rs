@@ -251,7 +251,7 @@ impl Relay {
         }
         if !dropped.is_zero() {
             self.stats.caller_dropped += dropped;
-            self.tell(now, CallEvent::Dropped { speaker: Speaker::Caller, audio: dropped });
+            self.dropped(now, Speaker::Caller, dropped);
         }
     }
 

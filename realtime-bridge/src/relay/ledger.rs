@@ -17,6 +17,9 @@ use crate::{
 /// How late a mark may be before it counts as lost. Without this limit one lost mark would hold paced audio up for ever.
 const MARK_LOST: Duration = Duration::from_secs(2);
 
+/// How late a mark may be before it is no longer remembered.
+const MARK_FORGOTTEN: Duration = Duration::from_secs(60);
+
 /// What a piece of speech belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -183,9 +186,7 @@ impl Ledger {
 
     /// The position on the line that the caller hears at `now`, as well as it can be known.
     pub(crate) fn played(&mut self, now: Instant) -> Duration {
-        let clock = self.clock(now);
-        let awaited = self.marks.iter().find(|mark| clock < mark.position + MARK_LOST);
-        let guess = clock.min(awaited.map_or(self.sent, |mark| mark.position));
+        let guess = self.clock(now).min(self.awaited(now).map_or(self.sent, |mark| mark.position));
         self.told = self.told.max(guess).max(self.confirmed).min(self.sent);
         self.told
     }
@@ -200,12 +201,37 @@ impl Ledger {
         self.sent - self.played(now)
     }
 
+    /// When no more than `ahead` will be left to play, if no mark comes before.
+    pub(crate) fn when_left(&self, now: Instant, ahead: Duration) -> Option<Instant> {
+        let wanted = self.sent.saturating_sub(ahead);
+        let at = match self.awaited(now) {
+            Some(mark) if mark.position < wanted => mark.position + MARK_LOST,
+            _ => wanted,
+        };
+        self.anchor.map(|(position, since)| since + at.saturating_sub(position))
+    }
+
+    fn awaited(&self, now: Instant) -> Option<&Mark> {
+        let clock = self.clock(now);
+        self.marks.iter().find(|mark| clock < mark.position + MARK_LOST)
+    }
+
+    /// Counts marks as reached that are so late that they will never come: on a line that brings none they would gather
+    /// for the whole call.
+    pub(crate) fn forget_lost(&mut self, now: Instant) {
+        let clock = self.clock(now);
+        while let Some(mark) = self.marks.pop_front_if(|mark| clock >= mark.position + MARK_FORGOTTEN) {
+            self.confirmed = self.confirmed.max(mark.position);
+            self.told = self.told.max(self.confirmed);
+        }
+    }
+
     /// Whether a mark has confirmed everything that was sent, or nothing was.
     pub(crate) fn all_confirmed(&self) -> bool {
         self.confirmed >= self.sent
     }
 
-    /// Whether any part is still to be made, sent or heard.
+    /// Whether everything received was sent, and should have been heard by now.
     pub(crate) fn is_silent(&mut self, now: Instant) -> bool {
         self.queued(now) == Duration::ZERO && self.parts.iter().all(|part| part.received == part.sent)
     }

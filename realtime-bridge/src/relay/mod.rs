@@ -15,6 +15,7 @@
 mod agent;
 mod caller;
 mod config;
+mod drops;
 mod ending;
 mod event;
 mod journal;
@@ -38,8 +39,8 @@ pub use event::{CallCommand, CallEvent, CallUpdate, EndReason, Speaker, ToolOutc
 pub use journal::{ToolAction, ToolRun};
 
 use self::{
-    ending::Phase, journal::Journal, keypad::KeyBuffer, latency::Latency, model::Pending, playout::Playout,
-    sequencer::Sequencer, timers::Timers, transcript::Transcript,
+    drops::Drops, ending::Phase, journal::Journal, keypad::KeyBuffer, latency::Latency, model::Pending,
+    playout::Playout, sequencer::Sequencer, timers::Timers, transcript::Transcript,
 };
 use crate::{
     audio::{AudioFormat, AudioFrame, Transcoder},
@@ -95,6 +96,7 @@ pub struct Relay {
     transcript: Transcript,
     latency: Latency,
     timers: Timers,
+    drops: Drops,
     commands: VecDeque<RealtimeCommand>,
     caller_audio: VecDeque<AudioFrame>,
     caller_audio_length: Duration,
@@ -129,6 +131,7 @@ impl Relay {
             transcript: Transcript::default(),
             latency: Latency::default(),
             timers: Timers::default(),
+            drops: Drops::default(),
             commands: VecDeque::new(),
             caller_audio: VecDeque::new(),
             caller_audio_length: Duration::ZERO,

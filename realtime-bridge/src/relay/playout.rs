@@ -24,6 +24,9 @@ const HOLD_TONE_AHEAD: Duration = Duration::from_millis(200);
 /// How much of a hold tone is sent at once.
 const HOLD_TONE_PIECE: Duration = Duration::from_millis(100);
 
+/// The shortest wait for room at the line.
+const LEAST_WAIT: Duration = Duration::from_millis(5);
+
 /// When audio is paced, longer frames are cut into pieces of this length.
 const PACED_PIECE: Duration = Duration::from_millis(60);
 
@@ -176,10 +179,12 @@ impl Playout {
         }
         let ahead = match self.window {
             Some(window) if !self.waiting.is_empty() => window,
-            _ if self.hold_tone.is_some() => HOLD_TONE_AHEAD.saturating_sub(HOLD_TONE_PIECE),
+            _ if self.hold_tone.is_some() && self.waiting.is_empty() => HOLD_TONE_AHEAD.saturating_sub(HOLD_TONE_PIECE),
             _ => return None,
         };
-        Some(now + self.ledger.queued(now).saturating_sub(ahead).max(Duration::from_millis(5)))
+        // Where there is room already, it is the line that takes nothing, which time does not change.
+        let full = self.ledger.queued(now) > ahead;
+        self.ledger.when_left(now, ahead).filter(|_| full).map(|at| at.max(now + LEAST_WAIT))
     }
 
     fn next(&mut self, now: Instant) -> Option<(Option<ResponseId>, AudioFrame)> {
@@ -189,7 +194,7 @@ impl Playout {
         if self.waiting.is_empty() {
             return self.next_of_hold_tone(now).map(|frame| (None, frame));
         }
-        if self.window.is_some_and(|window| self.ledger.queued(now) >= window) {
+        if self.window.is_some_and(|window| self.ledger.queued(now) > window) {
             return None;
         }
         let Waiting { part, response, frame } = self.waiting.pop_front()?;
@@ -217,7 +222,7 @@ impl Relay {
             return Some(MediaCommand::Clear);
         }
         if std::mem::take(&mut self.playout.mark_due) {
-            return Some(MediaCommand::Mark(self.place_mark()));
+            return Some(MediaCommand::Mark(self.place_mark(now)));
         }
         let (response, frame) = self.playout.next(now)?;
         self.stats.frames_to_line += 1;
@@ -252,7 +257,7 @@ impl Relay {
         let room = self.playout.waiting_length + duration <= self.config.agent_queue;
         let Some(frame) = converted.filter(|_| room) else {
             self.stats.agent_dropped += duration;
-            self.tell(now, CallEvent::Dropped { speaker: Speaker::Agent, audio: duration });
+            self.dropped(now, Speaker::Agent, duration);
             return;
         };
         // A converter gives back what it has gathered, which may be more or less than what went in.
@@ -287,13 +292,7 @@ impl Relay {
         if let Some(latency) = self.latency.reached(now, mark) {
             self.tell(now, CallEvent::Latency(latency));
         }
-        for part in self.playout.ledger.take_heard() {
-            if let Source::Model { item, content_index, .. } = part.source
-                && let Some(entry) = self.transcript.heard_all(&item, content_index)
-            {
-                self.tell(now, CallEvent::Transcript(entry));
-            }
-        }
+        self.tell_heard(now);
         self.timers.active(now);
         if self.playout.speaking && self.playout.all_heard() {
             self.playout.speaking = false;
@@ -304,7 +303,20 @@ impl Relay {
         self.finish_if_said(now);
     }
 
-    fn place_mark(&mut self) -> MarkId {
+    /// What was heard to its end is told, and forgotten.
+    fn tell_heard(&mut self, now: Instant) {
+        for part in self.playout.ledger.take_heard() {
+            if let Source::Model { item, content_index, .. } = part.source
+                && let Some(entry) = self.transcript.heard_all(&item, content_index)
+            {
+                self.tell(now, CallEvent::Transcript(entry));
+            }
+        }
+    }
+
+    fn place_mark(&mut self, now: Instant) -> MarkId {
+        self.playout.ledger.forget_lost(now);
+        self.tell_heard(now);
         let mark = self.playout.ledger.mark();
         if let Some(duration) = self.playout.first_of_turn.take() {
             self.latency.marked(mark, duration);

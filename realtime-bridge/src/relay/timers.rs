@@ -72,6 +72,7 @@ impl Relay {
         }
         self.check_speech(now);
         self.check_keys(now);
+        self.check_drops(now);
         self.check_tools(now);
         self.check_model(now);
         self.check_idle(now);
@@ -100,6 +101,7 @@ impl Relay {
             self.journal.timeout(),
             self.sequencer.timeout(now),
             self.playout.timeout(now),
+            self.drops.timeout(),
         ]
         .into_iter()
         .flatten()

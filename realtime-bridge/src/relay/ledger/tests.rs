@@ -80,6 +80,34 @@ fn a_mark_that_is_long_overdue_is_not_waited_for() {
 }
 
 #[test]
+fn it_is_known_when_there_will_be_room_again() {
+    let (mut ledger, t0) = (Ledger::new(), now());
+    assert_eq!(ledger.when_left(t0, Duration::ZERO), None, "nothing was sent");
+    play(&mut ledger, t0, 0, 1_000);
+    assert_eq!(ledger.when_left(t0 + 100 * MS, 300 * MS), Some(t0 + 700 * MS));
+    ledger.mark();
+    play(&mut ledger, t0, 0, 1_000);
+    assert_eq!(ledger.when_left(t0 + 100 * MS, 300 * MS), Some(t0 + 3_000 * MS), "the mark has to come, or be lost");
+    assert!(ledger.queued(t0 + 2_999 * MS) > 300 * MS && ledger.queued(t0 + 3_000 * MS) <= 300 * MS);
+}
+
+#[test]
+fn a_line_without_marks_gathers_nothing() {
+    let (mut ledger, mut time) = (Ledger::new(), now());
+    for item in 0..600 {
+        play(&mut ledger, time, item, 1_000);
+        ledger.finish(&source(item));
+        ledger.forget_lost(time);
+        ledger.mark();
+        let parts = ledger.take_heard();
+        assert!(parts.iter().all(|part| part.heard == part.received));
+        time += 1_000 * MS;
+        assert!(ledger.marks.len() <= 62 && ledger.parts.len() <= 62 && ledger.segments.len() <= 62);
+    }
+    assert!(!ledger.all_confirmed());
+}
+
+#[test]
 fn parts_are_heard_in_turn_and_only_when_they_are_whole() {
     let (mut ledger, t0) = (Ledger::new(), now());
     play(&mut ledger, t0, 0, 100);

@@ -13,6 +13,7 @@ mod relay;
 mod sockets;
 mod tools;
 mod turns;
+mod wakeups;
 
 use std::time::Duration;
 

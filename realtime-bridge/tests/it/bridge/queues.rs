@@ -16,6 +16,11 @@ async fn the_oldest_of_the_caller_is_dropped_when_the_model_does_not_listen() {
     call.caller.keep_quiet(5 * S).await.unwrap();
     let CallEvent::Dropped { speaker, audio } = call.until("dropped").await else { unreachable!() };
     assert_eq!((speaker, audio), (Speaker::Caller, 20 * MS));
+    // Then once a second, also when nothing more is dropped.
+    for dropped in [1_000, 1_000, 1_000] {
+        let CallEvent::Dropped { audio, .. } = call.until("dropped").await else { unreachable!() };
+        assert!(audio.abs_diff(dropped * MS) <= 20 * MS, "{audio:?}");
+    }
     // Control that comes later goes before audio that waits.
     call.handle.instruct("Know this.", false).await.unwrap();
     settle().await;
