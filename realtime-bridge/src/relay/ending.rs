@@ -91,8 +91,9 @@ impl Relay {
     /// An answer has ended. Once the model has said all it will, only the line is waited for.
     pub(super) fn expect_confirmation(&mut self, now: Instant) {
         let limit = if self.speech_is_due() {
-            // What was said before the goodbye may be longer than was known when the goodbye was wished for.
-            if !self.sequencer.waits(Purpose::Goodbye) {
+            // What was said before the goodbye may be longer than was known when the goodbye was wished for. A caller who
+            // talks over it gains no time.
+            if !self.sequencer.waits(Purpose::Goodbye) || self.caller.is_speaking() {
                 return;
             }
             self.goodbye_due(now)

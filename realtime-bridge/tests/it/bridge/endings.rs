@@ -267,6 +267,23 @@ async fn a_call_that_is_too_long_ends_with_a_goodbye() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_who_talks_on_and_on_does_not_lengthen_the_call() {
+    let mut call = call(quiet().with_max_duration(Some(60 * S)));
+    sleep(59 * S).await;
+    let mut answer = call.model.begin(None).await;
+    for _ in 0..10 {
+        let item = call.model.speech_started().await;
+        call.model.done(&answer, ResponseStatus::Interrupted).await;
+        sleep(3 * S).await;
+        call.model.speech_stopped(&item).await;
+        answer = call.model.begin(None).await;
+        settle().await;
+    }
+    let report = call.over("max-duration").await;
+    assert!(report.duration < 80 * S, "{:?}", report.duration);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_caller_is_asked_twice_and_then_left() {
     let mut call = call(quiet().with_idle(Some(Idle::new(10 * S, 2))));
     let began = Instant::now();
