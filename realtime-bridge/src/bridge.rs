@@ -250,6 +250,10 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     /// True when there may be more.
     fn take_model(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         for _ in 0..FAIR_SHARE {
+            // A goodbye may still be heard when the model is gone.
+            if self.relay.model_is_gone() {
+                return false;
+            }
             match self.session.poll_next_unpin(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(Some(Ok(event))) => self.relay.handle_model(now.into_std(), event),
@@ -282,6 +286,10 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     }
 
     fn write_model(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if self.relay.model_is_gone() {
+            self.model_writes = Writes::default();
+            return;
+        }
         let written =
             write(&mut self.session, cx, &mut self.model_writes, now, || self.relay.poll_model(now.into_std()));
         let stalled = self.model_writes.is_stalled(now).then_some(SessionError::Stalled { limit: WRITE_LIMIT });
