@@ -127,6 +127,7 @@ impl Conversation {
         prompts.nudge = words.prompt_nudge.into();
         prompts.goodbye = words.prompt_goodbye.into();
         prompts.time_is_up = words.prompt_time_is_up.into();
+        prompts.end_called_off = words.prompt_end_called_off.into();
         prompts.keys = words.prompt_keys.into();
         CallConfig::default().with_greeting(greeting).with_prompts(prompts).with_max_duration(Some(max_duration))
     }

@@ -26,6 +26,7 @@ pub(super) struct Words {
     pub(super) prompt_nudge: &'static str,
     pub(super) prompt_goodbye: &'static str,
     pub(super) prompt_time_is_up: &'static str,
+    pub(super) prompt_end_called_off: &'static str,
     pub(super) prompt_keys: &'static str,
 }
 
@@ -46,6 +47,7 @@ pub(super) const JAPANESE: Words = Words {
     prompt_nudge: "お客様がしばらく黙っています。短い一文で、聞こえているか尋ねてください。",
     prompt_goodbye: "短い一文でお客様にお別れの挨拶をしてください。",
     prompt_time_is_up: "この通話の時間が終わりました。短い一文でそのことを伝え、お別れの挨拶をしてください。",
+    prompt_end_called_off: "通話が終わる前にお客様が話したので、通話は続いています。お客様に答えてください。通話を終えるには、もう一度お別れの挨拶をしてから終了してください。",
     prompt_keys: "お客様が電話機で次のキーを押しました: ",
 };
 
@@ -66,5 +68,7 @@ pub(super) const ENGLISH: Words = Words {
     prompt_nudge: "The caller has been silent for a while. Ask in one short sentence whether they can hear you.",
     prompt_goodbye: "Say goodbye to the caller in one short sentence.",
     prompt_time_is_up: "The time for this call is up. Tell the caller so and say goodbye, in one short sentence.",
+    prompt_end_called_off: "The caller spoke before the call ended, so the call goes on. Answer the caller; to end the call, say \
+                            goodbye and end it again.",
     prompt_keys: "The caller pressed these keys on the telephone: ",
 };
