@@ -17,8 +17,7 @@ mod report;
 mod tasks;
 
 use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
+    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -29,12 +28,13 @@ pub use handle::{CallEnded, CallHandle, Updates};
 pub use report::CallReport;
 use tokio::{
     sync::{broadcast, mpsc},
-    time::{Instant, Sleep, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 
 use self::tasks::ToolTasks;
 use crate::{
-    media::{MediaError, MediaTransport},
+    alarm::Alarm,
+    media::{MediaError, MediaEvent, MediaTransport},
     realtime::{RealtimeSession, SessionError, TurnOwner},
     relay::{BargeIn, CallCommand, CallConfig, CallUpdate, EndReason, Relay, ToolAction},
     tool::ToolSet,
@@ -64,6 +64,9 @@ const TOOLS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the timer stands while nothing is due.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A caller's voice goes on when the last of it is no older than this. A hole may have let deadlines come and go.
+const GOES_ON: Duration = Duration::from_millis(200);
 
 /// The shortest time between two looks at the clock.
 const BREATH: Duration = Duration::from_millis(1);
@@ -164,10 +167,12 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
             tasks,
             commands,
             updates,
-            timer: Box::pin(sleep_until(began)),
+            timer: Alarm::new(began),
             armed: began,
             media_writes: Writes::default(),
             model_writes: Writes::default(),
+            news: true,
+            voice: began,
         });
         let reason = poll_fn(|cx| driver.poll(cx)).await;
         driver.finish(reason, began).await
@@ -181,18 +186,23 @@ struct Driver<M, S> {
     tasks: ToolTasks,
     commands: mpsc::Receiver<CallCommand>,
     updates: broadcast::Sender<Arc<CallUpdate>>,
-    timer: Pin<Box<Sleep>>,
+    timer: Alarm,
     /// When the timer wakes us. It is only ever moved to be earlier, until it has fired: waking too early is harmless,
     /// and moving it with every frame is not free.
     armed: Instant,
     media_writes: Writes,
     model_writes: Writes,
+    /// This wake-up brought something else than the caller's voice as it goes on.
+    news: bool,
+    /// When the line last brought something.
+    voice: Instant,
 }
 
 impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     /// One wake-up: everything that came is taken in, everything to be sent is written, each side is flushed once.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
         let now = Instant::now();
+        self.news = false;
         let more_media = self.take_media(cx, now);
         let more_model = self.take_model(cx, now);
         // Before the results are asked for, as only asking has us woken when a tool is done.
@@ -200,23 +210,34 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
         self.take_results(cx, now);
         // Commands come after what was there before them: "end when all is said" has to know what is being said.
         self.take_commands(cx, now);
-        if self.timer.as_mut().poll(cx).is_ready() {
+        if self.timer.poll(cx).is_ready() {
+            self.news = true;
             self.relay.handle_timeout(now.into_std());
             self.armed = now + NEVER;
-            self.timer.as_mut().reset(self.armed);
+            self.timer.set(self.armed);
         }
+        self.news |= self.is_blocked();
         self.write_media(cx, now);
         self.write_model(cx, now);
+        self.news |= self.is_blocked();
         self.start_tools();
         self.tell_watchers();
         if let Some(reason) = self.relay.poll_end() {
             return Poll::Ready(reason.clone());
         }
-        self.arm(cx, now);
+        // A voice that goes on brings no deadline nearer, and asking for them all is not free.
+        if self.news {
+            self.arm(cx, now);
+        }
         if more_media || more_model {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    /// A side has not taken all that was written, so that what it takes next is news, too.
+    const fn is_blocked(&self) -> bool {
+        self.media_writes.blocked.is_some() || self.model_writes.blocked.is_some()
     }
 
     fn take_commands(&mut self, cx: &mut Context<'_>, now: Instant) {
@@ -224,6 +245,7 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
             if let CallCommand::UpdateTools(tools) = &command {
                 self.tasks.update(tools.clone());
             }
+            self.news = true;
             self.relay.handle_command(now.into_std(), command);
         }
     }
@@ -233,7 +255,11 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
         for _ in 0..FAIR_SHARE {
             match self.media.poll_next_unpin(cx) {
                 Poll::Pending => return false,
-                Poll::Ready(Some(Ok(event))) => self.relay.handle_media(now.into_std(), event),
+                Poll::Ready(Some(Ok(event))) => {
+                    let goes_on = matches!(event, MediaEvent::Audio(_)) && now < self.voice + GOES_ON;
+                    (self.news, self.voice) = (self.news || !goes_on, now);
+                    self.relay.handle_media(now.into_std(), event);
+                }
                 Poll::Ready(Some(Err(error))) => {
                     self.relay.handle_media_closed(now.into_std(), Some(error));
                     return false;
@@ -256,7 +282,10 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
             }
             match self.session.poll_next_unpin(cx) {
                 Poll::Pending => return false,
-                Poll::Ready(Some(Ok(event))) => self.relay.handle_model(now.into_std(), event),
+                Poll::Ready(Some(Ok(event))) => {
+                    self.news = true;
+                    self.relay.handle_model(now.into_std(), event);
+                }
                 Poll::Ready(Some(Err(error))) => {
                     self.relay.handle_model_closed(now.into_std(), Some(error));
                     return false;
@@ -272,6 +301,7 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
 
     fn take_results(&mut self, cx: &mut Context<'_>, now: Instant) {
         while let Poll::Ready(Some((id, outcome, output))) = self.tasks.poll_next(cx) {
+            self.news = true;
             self.relay.handle_tool(now.into_std(), &id, outcome, output);
         }
     }
@@ -323,8 +353,8 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
         let next = next.max(now + BREATH);
         if next < self.armed {
             self.armed = next;
-            self.timer.as_mut().reset(next);
-            if self.timer.as_mut().poll(cx).is_ready() {
+            self.timer.set(next);
+            if self.timer.poll(cx).is_ready() {
                 cx.waker().wake_by_ref();
             }
         }

@@ -48,6 +48,7 @@
 //! Neither side is ever kept from being read. What one side does not take waits in the relay, in milliseconds: of the
 //! caller's audio the oldest is dropped, of the agent's the newest, and both are counted and told.
 
+mod alarm;
 pub mod audio;
 pub mod bridge;
 pub mod media;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, Sleep, sleep},
+    time::Instant,
 };
 #[cfg(feature = "tungstenite")]
 use tokio_tungstenite::WebSocketStream;
@@ -23,6 +23,7 @@ use super::{
     wire::{FromTwilio, Media, ToTwilio, Track, WireError, media_message},
 };
 use crate::{
+    alarm::Alarm,
     audio::{AudioFormat, AudioFrame},
     media::{DtmfDigit, MarkId, MediaCommand, MediaError, MediaEvent, MediaTransport},
     websocket::{AnyWebSocket, WebSocket},
@@ -47,7 +48,7 @@ pub struct MediaStream<S> {
     began: Instant,
     heard: Instant,
     /// While open: when the peer will have been silent for too long, at the earliest. While closing: when to give up.
-    alarm: Pin<Box<Sleep>>,
+    alarm: Alarm,
     /// Silence still to be handed out, and the frame after it.
     hole: Option<(Duration, AudioFrame)>,
     counters: Counters,
@@ -120,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MediaStream<S> {
             timeline: Timeline::new(config.gap_limit),
             began: now,
             heard: now,
-            alarm: Box::pin(sleep(config.silence_limit)),
+            alarm: Alarm::new(now + config.silence_limit),
             hole: None,
             counters: Counters::default(),
             config,
@@ -154,12 +155,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MediaStream<S> {
     fn watch_silence(&mut self, cx: &mut Context<'_>) -> Poll<MediaError> {
         let limit = self.config.silence_limit;
         loop {
-            ready!(self.alarm.as_mut().poll(cx));
+            ready!(self.alarm.poll(cx));
             let deadline = self.heard + limit;
             if Instant::now() >= deadline {
                 return Poll::Ready(MediaError::Silent { limit });
             }
-            self.alarm.as_mut().reset(deadline);
+            self.alarm.set(deadline);
         }
     }
 
@@ -311,13 +312,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<MediaCommand> for MediaStream<S> {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), MediaError>> {
         let this = self.get_mut();
         if !matches!(this.state, State::Closing | State::Closed) {
-            this.alarm.as_mut().reset(Instant::now() + this.config.close_limit);
+            this.alarm.set(Instant::now() + this.config.close_limit);
             this.state = State::Closing;
         }
         match this.poll_goodbye(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(closed(frame_error(error, &this.config))),
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Pending => this.alarm.as_mut().poll(cx).map(Ok),
+            Poll::Pending => this.alarm.poll(cx).map(Ok),
         }
     }
 }

@@ -1,17 +1,18 @@
 //! Finding out that the other side is gone.
 
 use std::{
-    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Instant;
+
+use crate::alarm::Alarm;
 
 /// A clock that asks after a quiet peer, and gives it up. Costs nothing per message but setting a flag.
 #[derive(Debug)]
 pub(super) struct KeepAlive {
-    timer: Pin<Box<Sleep>>,
+    timer: Alarm,
     interval: Duration,
     limit: Duration,
     /// Something came since the last tick.
@@ -31,7 +32,8 @@ pub(super) enum Tick {
 
 impl KeepAlive {
     pub(super) fn new(interval: Duration, limit: Duration) -> Self {
-        Self { timer: Box::pin(sleep(interval)), interval, limit, heard: false, quiet_since: Instant::now() }
+        let now = Instant::now();
+        Self { timer: Alarm::new(now + interval), interval, limit, heard: false, quiet_since: now }
     }
 
     pub(super) fn heard(&mut self) {
@@ -43,7 +45,7 @@ impl KeepAlive {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Tick> {
-        while self.timer.as_mut().poll(cx).is_ready() {
+        while self.timer.poll(cx).is_ready() {
             let now = self.timer.deadline();
             let tick = if std::mem::take(&mut self.heard) {
                 self.quiet_since = now;
@@ -55,7 +57,7 @@ impl KeepAlive {
             };
             // Late ticks of a busy process must not come in a bunch, without time for an answer in between.
             let next = (now + self.interval).min(self.quiet_since + self.limit).max(Instant::now());
-            self.timer.as_mut().reset(next);
+            self.timer.set(next);
             if let Some(tick) = tick {
                 return Poll::Ready(tick);
             }
