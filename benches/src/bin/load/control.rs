@@ -18,6 +18,10 @@ use crate::{
 
 /// p99 of the added delay that a core may have at its limit, in microseconds.
 const LIMIT_P99: u32 = 50_000;
+/// A subject that waits for its core this much of the time shares it with somebody, and what fails then says nothing.
+const DISTURBED: f64 = 0.1;
+/// How often a disturbed measurement is repeated.
+const TRIES: u32 = 4;
 /// A peer core this busy may be what delays, so nothing is said about the subject.
 const PEERS_SATURATED: f64 = 0.95;
 
@@ -52,6 +56,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
 fn find_limit(plan: &Plan, kind: Kind, all: &mut Vec<Measured>) -> Result<(), Box<dyn Error>> {
     let (mut carried, mut failed) = (0, None);
     let mut calls = plan.calls;
+    let mut tries = 0;
     report::head(plan)?;
     loop {
         let outcome = measure(plan, kind, calls);
@@ -69,6 +74,14 @@ fn find_limit(plan: &Plan, kind: Kind, all: &mut Vec<Measured>) -> Result<(), Bo
                 report::note(&format!("{} at {calls} calls: {why}", kind.name()))?;
                 failed = Some(calls);
             }
+            Verdict::Disturbed if tries < TRIES => {
+                tries += 1;
+                continue;
+            }
+            Verdict::Disturbed => {
+                report::note("another program is on the cores: there is nothing to learn")?;
+                return Ok(());
+            }
             Verdict::PeersSaturated => {
                 report::note(&format!(
                     "{} carries {carried} calls or more: at {calls} the peers' core is full, not the subject's",
@@ -77,6 +90,7 @@ fn find_limit(plan: &Plan, kind: Kind, all: &mut Vec<Measured>) -> Result<(), Bo
                 return Ok(());
             }
         }
+        tries = 0;
         calls = match failed {
             None => calls + calls / 4,
             Some(failed) if failed - carried > (failed / 32).max(1) => carried + (failed - carried) / 2,
@@ -92,6 +106,7 @@ fn find_limit(plan: &Plan, kind: Kind, all: &mut Vec<Measured>) -> Result<(), Bo
 enum Verdict {
     Carried,
     Failed(String),
+    Disturbed,
     PeersSaturated,
 }
 
@@ -99,7 +114,9 @@ fn judge(measured: &Measured) -> Verdict {
     let Seen { up, down, counts, .. } = &measured.seen;
     let late = up.p99.max(down.p99) > LIMIT_P99;
     let lost = counts.up_lost + counts.down_lost + counts.broken > 0;
-    if (late || lost) && measured.peers_busy > PEERS_SATURATED && measured.busy < PEERS_SATURATED {
+    if (late || lost) && measured.waited.max(measured.peers_waited) > DISTURBED {
+        Verdict::Disturbed
+    } else if (late || lost) && measured.peers_busy > PEERS_SATURATED && measured.busy < PEERS_SATURATED {
         Verdict::PeersSaturated
     } else if lost {
         Verdict::Failed(format!("{} frames lost, {} sockets broken", counts.up_lost + counts.down_lost, counts.broken))

@@ -20,7 +20,7 @@ pub(crate) struct Usage {
     pub(crate) system_ticks: u64,
     /// How often it went to sleep.
     pub(crate) sleeps: u64,
-    /// Resident memory in bytes, the kernel's socket buffers not included.
+    /// Resident memory of its own in bytes: without the program text and the kernel's socket buffers.
     pub(crate) resident: u64,
 }
 
@@ -38,7 +38,7 @@ impl Usage {
             usage.waited += number()?;
             usage.sleeps += field(&fs::read_to_string(task.join("status"))?, "voluntary_ctxt_switches:")?;
         }
-        usage.resident = field(&fs::read_to_string(format!("/proc/{pid}/status"))?, "VmRSS:")? * 1024;
+        usage.resident = field(&fs::read_to_string(format!("/proc/{pid}/status"))?, "RssAnon:")? * 1024;
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         // The name may hold spaces; what follows its closing parenthesis does not. utime and stime are fields 14, 15.
         let (_, rest) = stat.rsplit_once(')').ok_or("unknown form of stat")?;
