@@ -20,6 +20,7 @@ impl Alarm {
         Self { sleep: Box::pin(sleep_until(deadline)), wakes: None }
     }
 
+    #[cfg(feature = "openai")]
     pub(crate) fn deadline(&self) -> Instant {
         self.sleep.deadline()
     }

@@ -74,6 +74,7 @@ impl AudioFrame {
     }
 
     /// A frame of text that [`is_base64`] has accepted.
+    #[cfg(feature = "twilio")]
     pub(crate) fn from_checked_base64(format: AudioFormat, text: Bytes) -> Self {
         debug_assert!(is_base64(&text), "the caller has checked");
         Self { format, payload: Payload::Base64(text) }

@@ -13,6 +13,7 @@ mod resample;
 mod tone;
 mod transcode;
 
+#[cfg(feature = "twilio")]
 pub(crate) use base64::is_base64;
 pub use format::{AudioFormat, SampleRate};
 pub use frame::{AudioFrame, FrameError};
