@@ -48,7 +48,7 @@ fuzz_target!(|input: Input| {
     let verifier = Verifier::new("https://bridge.example.com", token);
     let parts = request(&signature).expect("the target is a URI");
     // A hash of another body that stands in the query already is the one that counts.
-    if !target.to_ascii_lowercase().matches("bodysha256").nth(1).is_some() {
+    if target.to_ascii_lowercase().matches("bodysha256").nth(1).is_none() {
         assert!(verifier.webhook(&parts, input.body.clone()).is_ok());
     }
     assert!(verifier.webhook(&request("AAAA").expect("the target is a URI"), input.body).is_err());
