@@ -287,10 +287,12 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
                     self.relay.handle_model(now.into_std(), event);
                 }
                 Poll::Ready(Some(Err(error))) => {
+                    self.news = true;
                     self.relay.handle_model_closed(now.into_std(), Some(error));
                     return false;
                 }
                 Poll::Ready(None) => {
+                    self.news = true;
                     self.relay.handle_model_closed(now.into_std(), None);
                     return false;
                 }
