@@ -1,1 +1,28 @@
 //! A telephone call with a voice model as a durable object: what happened to it, where it is kept, who is attached.
+//!
+//! ```
+//! use call_session::{
+//!     call::{self, NewCall, SessionEvent},
+//!     id::SessionId,
+//!     store::{self, Query, SessionStore, memory::MemoryStore},
+//! };
+//! use jiff::Timestamp;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = MemoryStore::new();
+//! let call = NewCall::outbound("+81312345678", "+819012345678");
+//! let session = store.create(SessionId::new(), Timestamp::now(), call).await?;
+//! store::update(&store, session.summary.id, |_| vec![SessionEvent::Answered.at(Timestamp::now())]).await?;
+//! assert_eq!(store.query(&Query::active()).await?.calls.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`call`]: the aggregate. A call is its events; everything else is made from them. Pure.
+//! - [`store`]: where calls are kept: [`SessionStore`](store::SessionStore) and its implementations.
+//! - [`id`]: the names of calls, streams, people and servers.
+
+pub mod call;
+pub mod id;
+pub mod store;

@@ -1,0 +1,180 @@
+//! Whether an event may happen to a call.
+//!
+//! Twilio's callbacks come late, twice and in any order; two servers may hear of the same thing. So whatever is told of a
+//! call is proposed first. What is known already is passed over, what contradicts the call is refused, the rest happens.
+
+use twilio_twiml::sid::CallSid;
+
+use super::{CallSession, HandoffEvent, Line, SessionEvent, Stamped, Status};
+use crate::id::StreamId;
+
+/// Why an event cannot happen to a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// A call is created once.
+    #[error("the call exists already")]
+    Exists,
+    /// The call is over.
+    #[error("the call is over")]
+    Over,
+    /// The call has another name at Twilio.
+    #[error("the call is {known} at Twilio, not {told}")]
+    AnotherCall {
+        /// The one it has.
+        known: CallSid,
+        /// The one that was told.
+        told: CallSid,
+    },
+    /// The stream is up already, or was: each comes up once.
+    #[error("the stream {0} has been used")]
+    StreamUsed(StreamId),
+    /// Nobody told the line to open this stream.
+    #[error("the stream {0} is not expected")]
+    StreamUnexpected(StreamId),
+    /// The end of a call is a terminal status.
+    #[error("`{}` is no end", .0.name())]
+    NoEnd(Status),
+    /// The caller is being handed over already, or is with a person.
+    #[error("the caller is being handed over, or was")]
+    HandoffUnderWay,
+    /// Nobody hands the caller over.
+    #[error("no handoff is under way")]
+    NoHandoff,
+    /// The crate does not know the event.
+    #[error("an event of a later version")]
+    Unknown,
+}
+
+impl CallSession {
+    /// Whether this may happen to the call: `Ok(true)` if it does, `Ok(false)` if it is known already.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] when it contradicts what is known of the call.
+    pub fn admit(&self, event: &SessionEvent) -> Result<bool, Refused> {
+        let call = &self.summary;
+        let over = call.status.is_terminal();
+        let news = match event {
+            SessionEvent::Created(_) => return Err(Refused::Exists),
+            SessionEvent::Unknown => return Err(Refused::Unknown),
+            SessionEvent::Bound { call: told } => match &call.call_sid {
+                None => true,
+                Some(known) if known == told => false,
+                Some(known) => return Err(Refused::AnotherCall { known: known.clone(), told: told.clone() }),
+            },
+            // Late ones still say when it was.
+            SessionEvent::Ringing => call.times.ringing.is_none(),
+            SessionEvent::Answered => call.times.answered.is_none() || call.status == Status::Ringing,
+            SessionEvent::PickedUp { by } => call.answered_by != Some(*by),
+            SessionEvent::StreamExpected { stream } => {
+                if over {
+                    return Err(Refused::Over);
+                }
+                if self.has(*stream) {
+                    return Err(Refused::StreamUsed(*stream));
+                }
+                true
+            }
+            SessionEvent::StreamAttached { stream, .. } => return self.admit_stream(*stream, over),
+            SessionEvent::StreamDetached { stream, .. } => {
+                let known = call.attachments.iter().find(|attachment| attachment.stream == *stream);
+                known.ok_or(Refused::StreamUnexpected(*stream))?.detached.is_none()
+            }
+            SessionEvent::ModelAttached { stream, session, .. } => {
+                let known = call.attachments.iter().find(|attachment| attachment.stream == *stream);
+                known.ok_or(Refused::StreamUnexpected(*stream))?.model.as_ref() != Some(session)
+            }
+            SessionEvent::Said { lines } => lines.iter().any(|line| self.is_news(line)),
+            SessionEvent::ToolStarted { run } => {
+                let known = self.tools.iter().any(|other| other.id == run.id);
+                if over && !known {
+                    return Err(Refused::Over);
+                }
+                !known
+            }
+            SessionEvent::ToolFinished { id, .. } => {
+                self.tools.iter().any(|run| run.id == *id && run.outcome.is_none())
+            }
+            SessionEvent::Recorded { recording } => {
+                let known = call.recordings.iter().find(|known| known.sid == recording.sid);
+                known.is_none_or(|known| recording.status >= known.status && known != recording)
+            }
+            SessionEvent::Room { conference } => call.conference.as_ref() != Some(conference),
+            SessionEvent::Handoff(event) => return self.admit_handoff(event, over),
+            SessionEvent::EndRequested { .. } => !over && call.end_requested.is_none(),
+            SessionEvent::Concluded { outcome } => call.outcome != Some(*outcome),
+            SessionEvent::Lasted { seconds } => call.seconds != Some(*seconds),
+            SessionEvent::Ended(ending) => {
+                if !ending.status.is_terminal() {
+                    return Err(Refused::NoEnd(ending.status));
+                }
+                !over
+            }
+            SessionEvent::ModelDetached { .. }
+            | SessionEvent::Used { .. }
+            | SessionEvent::KeysPressed { .. }
+            | SessionEvent::KeysSent { .. }
+            | SessionEvent::Problem { .. } => true,
+        };
+        Ok(news)
+    }
+
+    /// What of these proposals happens, in order. The call takes it in.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] for the first that cannot happen; the call has taken in those before it.
+    pub fn take(&mut self, proposals: impl IntoIterator<Item = Stamped>) -> Result<Vec<Stamped>, Refused> {
+        let mut happened = Vec::new();
+        for proposal in proposals {
+            if self.admit(&proposal.event)? {
+                self.apply(&proposal);
+                happened.push(proposal);
+            }
+        }
+        Ok(happened)
+    }
+
+    fn has(&self, stream: StreamId) -> bool {
+        self.summary.attachments.iter().any(|attachment| attachment.stream == stream)
+    }
+
+    fn admit_stream(&self, stream: StreamId, over: bool) -> Result<bool, Refused> {
+        let known = self.summary.attachments.iter().find(|attachment| attachment.stream == stream);
+        let known = known.ok_or(Refused::StreamUnexpected(stream))?;
+        if known.node.is_some() || known.detached.is_some() {
+            return Err(Refused::StreamUsed(stream));
+        }
+        if over { Err(Refused::Over) } else { Ok(true) }
+    }
+
+    /// A complete line stays as it is; any other may get more words.
+    fn is_news(&self, line: &Line) -> bool {
+        self.transcript.iter().rev().find(|known| known.is(line)).is_none_or(|known| !known.complete && known != line)
+    }
+
+    fn admit_handoff(&self, event: &HandoffEvent, over: bool) -> Result<bool, Refused> {
+        let call = &self.summary;
+        let under_way = matches!(call.status, Status::Transferring | Status::WithAgent);
+        let leg = |id| call.legs.get(id).ok_or(Refused::NoHandoff);
+        match event {
+            HandoffEvent::Requested { .. } if over => Err(Refused::Over),
+            HandoffEvent::Requested { .. } if under_way => Err(Refused::HandoffUnderWay),
+            HandoffEvent::Requested { .. } => Ok(true),
+            // Legs are told to their end, whatever has become of the call.
+            HandoffEvent::LegBound { leg: id, call } => Ok(leg(id)?.call.as_ref() != Some(call)),
+            HandoffEvent::LegEnded { leg: id, .. } => Ok(leg(id)?.ended.is_none()),
+            _ if over => Err(Refused::Over),
+            _ if !under_way => Err(Refused::NoHandoff),
+            HandoffEvent::Dialing { leg, .. } => Ok(!call.legs.contains_key(leg)),
+            HandoffEvent::Accepted { leg: id } => Ok(!leg(id)?.accepted),
+            HandoffEvent::Connected { leg: id } => leg(id).map(|_| call.status != Status::WithAgent),
+            HandoffEvent::Answered { leg: id } => leg(id).map(|_| true),
+            HandoffEvent::FarewellOver
+            | HandoffEvent::Moving
+            | HandoffEvent::Returned
+            | HandoffEvent::Failed { .. } => Ok(true),
+        }
+    }
+}

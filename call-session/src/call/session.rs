@@ -1,0 +1,408 @@
+//! The call, made from its events.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use twilio_twiml::{
+    phone::Address,
+    sid::{AccountSid, CallSid, ConferenceSid, StreamSid},
+};
+
+use super::{
+    AnsweredBy, ConversationSettings, Direction, Ending, HandoffEvent, Line, Mode, NewCall, Outcome, Recorded,
+    Recording, SessionEvent, Stamped, Status, ToolRun, Usage, Version,
+};
+use crate::id::{AgentId, CustomerId, LegId, NodeId, SessionId, StreamId};
+
+/// When a call came to each step; `None` for those it has not come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct Times {
+    /// The other side rang.
+    pub ringing: Option<Timestamp>,
+    /// Somebody picked up.
+    pub answered: Option<Timestamp>,
+    /// The agent was first attached.
+    pub connected: Option<Timestamp>,
+    /// A person was first asked for.
+    pub transferring: Option<Timestamp>,
+    /// A person first had the caller.
+    pub with_agent: Option<Timestamp>,
+    /// It was over.
+    pub ended: Option<Timestamp>,
+}
+
+/// The audio of a call, or one stretch of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Attachment {
+    /// Its name.
+    pub stream: StreamId,
+    /// Twilio's name for it, once it is up.
+    pub sid: Option<StreamSid>,
+    /// The server that has it, once it is up.
+    pub node: Option<NodeId>,
+    /// The model session on it, as the provider names it.
+    pub model: Option<String>,
+    /// How it ended.
+    pub detached: Option<Detached>,
+    /// Whether anything was said on it.
+    pub spoken: bool,
+}
+
+/// How an attachment ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Detached {
+    /// Why, as a short fixed name.
+    pub cause: String,
+    /// Whether somebody wanted it.
+    pub orderly: bool,
+}
+
+/// A person's leg.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct PersonLeg {
+    /// Who; `None` for a number that an operator gave.
+    pub person: Option<AgentId>,
+    /// Its name at Twilio, once it has one.
+    pub call: Option<CallSid>,
+    /// Whether the person took the call.
+    pub accepted: bool,
+    /// How it ended.
+    pub ended: Option<String>,
+}
+
+/// All of a call but the words: what lists show and decisions need.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct CallSummary {
+    /// Its name.
+    pub id: SessionId,
+    /// How many events it has had.
+    pub version: Version,
+    /// Where it stands.
+    pub status: Status,
+    /// Who called whom.
+    pub direction: Direction,
+    /// How the agent hears and speaks.
+    pub mode: Mode,
+    /// Who called.
+    pub from: Address,
+    /// Who was called.
+    pub to: Address,
+    /// The account at Twilio.
+    pub account: Option<AccountSid>,
+    /// Its name at Twilio.
+    pub call_sid: Option<CallSid>,
+    /// The customer.
+    pub customer: Option<CustomerId>,
+    /// The person on our side whose call it is.
+    pub agent: Option<AgentId>,
+    /// What it is about.
+    pub settings: ConversationSettings,
+    /// When it began to exist.
+    pub created_at: Timestamp,
+    /// When the last event happened.
+    pub updated_at: Timestamp,
+    /// When it came to each step.
+    pub times: Times,
+    /// Who, or what, picked up.
+    pub answered_by: Option<AnsweredBy>,
+    /// The stretches of its audio, in order.
+    pub attachments: Vec<Attachment>,
+    /// Its recordings, in the order in which they were heard of.
+    pub recordings: Vec<Recording>,
+    /// Its conference, once it has one.
+    pub conference: Option<ConferenceSid>,
+    /// The legs of persons on our side.
+    pub legs: BTreeMap<LegId, PersonLeg>,
+    /// The caller is being moved into the room of the conference.
+    pub moving: bool,
+    /// What the models have used.
+    pub usage: Usage,
+    /// Who asked for its end, if anybody did.
+    pub end_requested: Option<String>,
+    /// What went wrong last, if anything did.
+    pub problem: Option<String>,
+    /// How long it was, in seconds, as the telephone company reckons.
+    pub seconds: Option<u32>,
+    /// What came of it.
+    pub outcome: Option<Outcome>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+}
+
+/// A call, whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallSession {
+    /// All but the words.
+    pub summary: CallSummary,
+    /// What was said, in the order of the conversation.
+    pub transcript: Vec<Line>,
+    /// What tools did, in order.
+    pub tools: Vec<ToolRun>,
+}
+
+/// Events that do not make a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the events of a call begin with `created`")]
+pub struct NotACall;
+
+impl CallSummary {
+    /// A call that begins to exist.
+    #[must_use]
+    pub fn new(id: SessionId, at: Timestamp, call: NewCall) -> Self {
+        Self {
+            id,
+            version: Version(1),
+            status: Status::Initiated,
+            direction: call.direction,
+            mode: call.mode,
+            from: call.from,
+            to: call.to,
+            account: call.account,
+            call_sid: None,
+            customer: call.customer,
+            agent: call.agent,
+            settings: call.settings,
+            created_at: at,
+            updated_at: at,
+            times: Times::default(),
+            answered_by: None,
+            attachments: Vec::new(),
+            recordings: Vec::new(),
+            conference: None,
+            legs: BTreeMap::new(),
+            moving: false,
+            usage: Usage::default(),
+            end_requested: None,
+            problem: None,
+            seconds: None,
+            outcome: None,
+            ending: None,
+        }
+    }
+
+    /// The stretch of audio that runs, or is expected.
+    #[must_use]
+    pub fn attachment(&self) -> Option<&Attachment> {
+        self.attachments.last().filter(|attachment| attachment.detached.is_none())
+    }
+
+    /// The server that has the call's audio.
+    #[must_use]
+    pub fn node(&self) -> Option<&NodeId> {
+        self.attachment()?.node.as_ref()
+    }
+
+    /// Takes an event in. Whether it may happen was decided before: see [`CallSession::admit`].
+    pub fn apply(&mut self, stamped: &Stamped) {
+        let at = stamped.at;
+        self.version = self.version.plus(1);
+        self.updated_at = self.updated_at.max(at);
+        self.status = after(self.status, &stamped.event);
+        match &stamped.event {
+            SessionEvent::Bound { call } => self.call_sid = Some(call.clone()),
+            SessionEvent::Ringing => _ = self.times.ringing.get_or_insert(at),
+            SessionEvent::Answered => _ = self.times.answered.get_or_insert(at),
+            SessionEvent::PickedUp { by } => self.answered_by = Some(*by),
+            SessionEvent::StreamExpected { stream } => self.attachments.push(Attachment::new(*stream)),
+            SessionEvent::StreamAttached { stream, sid, node } => {
+                if !self.attachments.iter().any(|known| known.stream == *stream) {
+                    self.attachments.push(Attachment::new(*stream));
+                }
+                if let Some(attachment) = self.find(*stream) {
+                    (attachment.sid, attachment.node) = (sid.clone(), Some(node.clone()));
+                }
+                self.times.connected.get_or_insert(at);
+                self.times.answered.get_or_insert(at);
+            }
+            SessionEvent::StreamDetached { stream, cause, orderly } => {
+                if let Some(attachment) = self.find(*stream) {
+                    attachment.detached = Some(Detached { cause: cause.clone(), orderly: *orderly });
+                }
+            }
+            SessionEvent::ModelAttached { stream, session, .. } => {
+                if let Some(attachment) = self.find(*stream) {
+                    attachment.model = Some(session.clone());
+                }
+            }
+            SessionEvent::Said { lines } => {
+                for stream in lines.iter().filter_map(|line| line.stream) {
+                    if let Some(attachment) = self.find(stream) {
+                        attachment.spoken = true;
+                    }
+                }
+            }
+            SessionEvent::Used { usage } => self.usage += usage,
+            SessionEvent::Recorded { recording } => match self.recordings.iter_mut().find(|r| r.sid == recording.sid) {
+                Some(known) => *known = recording.clone(),
+                None => self.recordings.push(recording.clone()),
+            },
+            SessionEvent::Room { conference } => self.conference = Some(conference.clone()),
+            SessionEvent::Handoff(event) => self.hand_over(at, event),
+            SessionEvent::EndRequested { by } => self.end_requested = Some(by.clone()),
+            SessionEvent::Problem { what, .. } => self.problem = Some(what.clone()),
+            SessionEvent::Concluded { outcome } => self.outcome = Some(*outcome),
+            SessionEvent::Lasted { seconds } => self.seconds = Some(*seconds),
+            SessionEvent::Ended(ending) => {
+                self.times.ended = Some(at);
+                self.ending = Some(ending.clone());
+                self.outcome = self.outcome.or_else(|| Some(self.reckon(ending.status)));
+            }
+            SessionEvent::Created(_)
+            | SessionEvent::ModelDetached { .. }
+            | SessionEvent::ToolStarted { .. }
+            | SessionEvent::ToolFinished { .. }
+            | SessionEvent::KeysPressed { .. }
+            | SessionEvent::KeysSent { .. }
+            | SessionEvent::Unknown => {}
+        }
+    }
+
+    fn find(&mut self, stream: StreamId) -> Option<&mut Attachment> {
+        self.attachments.iter_mut().rev().find(|attachment| attachment.stream == stream)
+    }
+
+    fn hand_over(&mut self, at: Timestamp, event: &HandoffEvent) {
+        match event {
+            HandoffEvent::Requested { .. } => _ = self.times.transferring.get_or_insert(at),
+            HandoffEvent::Dialing { leg, person } => {
+                let new = PersonLeg { person: person.clone(), call: None, accepted: false, ended: None };
+                self.legs.insert(*leg, new);
+            }
+            HandoffEvent::LegBound { leg, call } => {
+                if let Some(leg) = self.legs.get_mut(leg) {
+                    leg.call = Some(call.clone());
+                }
+            }
+            HandoffEvent::Accepted { leg } => {
+                if let Some(leg) = self.legs.get_mut(leg) {
+                    leg.accepted = true;
+                }
+            }
+            HandoffEvent::LegEnded { leg, cause } => {
+                if let Some(leg) = self.legs.get_mut(leg) {
+                    leg.ended = Some(cause.clone());
+                }
+            }
+            HandoffEvent::Moving => self.moving = true,
+            HandoffEvent::Connected { .. } => {
+                self.moving = false;
+                self.times.with_agent.get_or_insert(at);
+            }
+            HandoffEvent::Returned | HandoffEvent::Failed { .. } => self.moving = false,
+            HandoffEvent::FarewellOver | HandoffEvent::Answered { .. } => {}
+        }
+    }
+
+    /// What came of a call of which nobody has said it.
+    fn reckon(&self, status: Status) -> Outcome {
+        match (status, self.answered_by) {
+            (Status::Busy, _) => Outcome::Busy,
+            (Status::NoAnswer, _) => Outcome::NoAnswer,
+            (Status::Canceled, _) => Outcome::Canceled,
+            (_, Some(AnsweredBy::Fax)) => Outcome::Fax,
+            (_, Some(AnsweredBy::Machine)) => Outcome::MachineHungUp,
+            _ if self.times.with_agent.is_some() => Outcome::HandedOver,
+            (Status::Failed, _) if self.times.connected.is_none() => Outcome::Unreachable,
+            (Status::Failed, _) => Outcome::BrokenOff,
+            _ if self.times.connected.is_none() && self.mode != Mode::Conference => Outcome::BrokenOff,
+            _ => match self.attachments.last().and_then(|attachment| attachment.detached.as_ref()) {
+                Some(detached) if !detached.orderly => Outcome::BrokenOff,
+                _ => Outcome::Conversation,
+            },
+        }
+    }
+}
+
+impl Attachment {
+    const fn new(stream: StreamId) -> Self {
+        Self { stream, sid: None, node: None, model: None, detached: None, spoken: false }
+    }
+}
+
+impl CallSession {
+    /// A call that begins to exist.
+    #[must_use]
+    pub fn new(id: SessionId, at: Timestamp, call: NewCall) -> Self {
+        Self { summary: CallSummary::new(id, at, call), transcript: Vec::new(), tools: Vec::new() }
+    }
+
+    /// The call that these events make.
+    ///
+    /// # Errors
+    ///
+    /// [`NotACall`] when the first of them does not create one.
+    pub fn replay(events: impl IntoIterator<Item = Recorded>) -> Result<Self, NotACall> {
+        let mut events = events.into_iter();
+        let first = events.next().ok_or(NotACall)?;
+        let SessionEvent::Created(call) = first.stamped.event else { return Err(NotACall) };
+        let mut session = Self::new(first.call, first.stamped.at, *call);
+        events.for_each(|event| session.apply(&event.stamped));
+        Ok(session)
+    }
+
+    /// Takes an event in. Whether it may happen was decided before: see [`CallSession::admit`].
+    pub fn apply(&mut self, stamped: &Stamped) {
+        self.summary.apply(stamped);
+        self.apply_words(&stamped.event);
+    }
+
+    /// Takes in what an event says of the transcript and the tools: the half that a summary does not have.
+    pub fn apply_words(&mut self, event: &SessionEvent) {
+        match event {
+            SessionEvent::Said { lines } => lines.iter().for_each(|line| self.note(line)),
+            SessionEvent::ToolStarted { run } => self.tools.push(run.clone()),
+            SessionEvent::ToolFinished { id, outcome, output } => {
+                if let Some(run) = self.tools.iter_mut().find(|run| run.id == *id) {
+                    (run.outcome, run.output) = (Some(*outcome), output.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Lines change near the end, so that is where they are looked for.
+    fn note(&mut self, line: &Line) {
+        match self.transcript.iter_mut().rev().find(|known| known.is(line)) {
+            Some(known) => *known = line.clone(),
+            None => {
+                // The caller's words are written down late, when the answer is under way.
+                let later = self.transcript.iter().rev().take_while(|known| known.at > line.at).count();
+                self.transcript.insert(self.transcript.len() - later, line.clone());
+            }
+        }
+    }
+}
+
+/// Where a call stands after an event. Terminal is terminal.
+const fn after(status: Status, event: &SessionEvent) -> Status {
+    if status.is_terminal() {
+        return status;
+    }
+    match (event, status) {
+        (SessionEvent::Ringing, Status::Initiated) => Status::Ringing,
+        (SessionEvent::Answered | SessionEvent::StreamAttached { .. }, Status::Initiated | Status::Ringing) => {
+            Status::AiResponding
+        }
+        (SessionEvent::Handoff(HandoffEvent::Requested { .. }), Status::AiResponding) => Status::Transferring,
+        (SessionEvent::Handoff(HandoffEvent::Connected { .. }), Status::AiResponding | Status::Transferring) => {
+            Status::WithAgent
+        }
+        (
+            SessionEvent::Handoff(HandoffEvent::Returned | HandoffEvent::Failed { .. }),
+            Status::Transferring | Status::WithAgent,
+        ) => Status::AiResponding,
+        (SessionEvent::Ended(ending), _) => ending.status,
+        _ => status,
+    }
+}
