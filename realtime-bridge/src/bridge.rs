@@ -35,7 +35,7 @@ use self::tasks::ToolTasks;
 use crate::{
     alarm::Alarm,
     media::{MediaError, MediaEvent, MediaTransport},
-    realtime::{RealtimeSession, SessionError, TurnOwner},
+    realtime::{PlaybackOwner, RealtimeSession, SessionError, TurnOwner},
     relay::{BargeIn, CallCommand, CallConfig, CallUpdate, EndReason, Relay, ToolAction},
     tool::ToolSet,
 };
@@ -121,6 +121,11 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
                 "barge_in is Confirmed, but the provider owns the turns: use TurnDetection::with_owner(TurnOwner::Bridge)"
                     .into(),
             );
+        }
+        if matches!(config.barge_in, BargeIn::Confirmed { .. })
+            && session.capabilities().playback == PlaybackOwner::Provider
+        {
+            problems.push("barge_in is Confirmed, but the provider has the line, which cannot be held back".into());
         }
         if !problems.is_empty() {
             return Err(BridgeError::Config { problems });

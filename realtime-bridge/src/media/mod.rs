@@ -8,6 +8,7 @@ use crate::audio::{AudioFormat, AudioFrame};
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod elsewhere;
 pub mod memory;
 #[cfg(feature = "twilio")]
 pub mod twilio;

@@ -36,6 +36,11 @@ pub enum RealtimeCommand {
         /// The answer; `None` for the one that runs.
         response: Option<ResponseId>,
     },
+    /// Drop what the provider is about to play, where the provider has the line (SIP).
+    ClearPlayback {
+        /// The request.
+        request: RequestId,
+    },
     /// Cut an entry to what the caller heard of it.
     Truncate {
         /// The request.

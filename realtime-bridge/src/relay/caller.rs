@@ -158,6 +158,10 @@ impl Relay {
             return;
         }
         if active.is_some() || !self.playout.all_heard() || !self.playout.is_silent(now) {
+            if cancel && active.is_none() {
+                // The answer is whole, and the provider still plays it.
+                self.ask_for_silence();
+            }
             self.stop_agent(now, active.filter(|_| cancel));
         }
         if called_off {
@@ -184,7 +188,7 @@ impl Relay {
         if let Some(transcoder) = &mut self.to_line {
             transcoder.reset();
         }
-        let mut unheard = Duration::ZERO;
+        let mut unheard = self.clear_elsewhere(now);
         for Part { source, received, heard, done, .. } in self.playout.clear(now) {
             let Source::Model { item, content_index, .. } = source else { continue };
             unheard += received - heard;
@@ -210,6 +214,7 @@ impl Relay {
         }
         let request = self.request();
         self.commands.push_back(RealtimeCommand::Cancel { request, response: Some(response) });
+        self.ask_for_silence();
     }
 
     pub(super) fn truncate(&mut self, item: ItemId, content_index: u32, heard: Duration) {

@@ -71,6 +71,14 @@ impl Latency {
         Some(latency)
     }
 
+    /// The caller begins to hear this answer, which the provider plays; the turn is complete when it is the first.
+    pub(crate) fn heard_elsewhere(&mut self, now: Instant, response: &ResponseId) -> Option<TurnLatency> {
+        let turn = self.turn.take_if(|turn| turn.response.as_ref() == Some(response))?;
+        let mut latency = turn.latency;
+        latency.first_heard = Some(now.saturating_duration_since(turn.since));
+        Some(latency)
+    }
+
     fn of(&mut self, response: &ResponseId) -> Option<&mut Turn> {
         self.turn.as_mut().filter(|turn| turn.response.as_ref() == Some(response))
     }

@@ -16,6 +16,7 @@ mod agent;
 mod caller;
 mod config;
 mod drops;
+mod elsewhere;
 mod ending;
 mod event;
 mod journal;
@@ -113,7 +114,7 @@ impl Relay {
     pub fn new(config: CallConfig, line: AudioFormat, session: &SessionInfo, capabilities: Capabilities) -> Self {
         let converter = |from, to| (from != to).then(|| Transcoder::new(from, to));
         Self {
-            playout: Playout::new(&config, line),
+            playout: Playout::new(&config, line, capabilities.playback),
             config,
             capabilities,
             to_model: converter(line, session.input_format),
@@ -216,6 +217,9 @@ impl Relay {
     fn line_started(&mut self, now: Instant, start: MediaStart) {
         self.started = Some(now);
         self.timers.start(now, &self.config);
+        if self.playout.elsewhere.is_some() {
+            self.timers.no_media();
+        }
         self.tell(now, CallEvent::Started(start));
         self.greet(now);
     }

@@ -72,6 +72,10 @@ impl Relay {
             return;
         }
         match event {
+            // Whose line it is plays it.
+            RealtimeEvent::Audio { response, .. } if self.playout.elsewhere.is_some() => {
+                self.model_works(now, &response);
+            }
             RealtimeEvent::Audio { response, item, content_index, frame } => {
                 self.model_works(now, &response);
                 self.pending.spoken = Some(response.clone());
@@ -92,9 +96,11 @@ impl Relay {
             }
             RealtimeEvent::TranscriptDelta { response, item, content_index, delta } => {
                 self.model_works(now, &response);
+                self.says_elsewhere(now, &response, (&item, content_index), &delta, false);
                 self.transcript.add(self.since_start(now), Speaker::Agent, &item, content_index, &delta);
             }
-            RealtimeEvent::Transcript { item, content_index, text, .. } => {
+            RealtimeEvent::Transcript { response, item, content_index, text } => {
+                self.says_elsewhere(now, &response, (&item, content_index), &text, true);
                 self.write_words(now, Speaker::Agent, &item, content_index, text);
             }
             RealtimeEvent::SpeechStarted { item, .. } => {
@@ -128,8 +134,9 @@ impl Relay {
             RealtimeEvent::UserTranscriptFailed { error, .. } => self.tell(now, CallEvent::ProviderProblem(error)),
             RealtimeEvent::Error(error) => self.model_error(now, error),
             RealtimeEvent::Other { kind, json } => self.tell(now, CallEvent::Provider { kind, json: json.into() }),
-            // The ledger knows what is played where the line is ours.
-            RealtimeEvent::Truncated { .. } | RealtimeEvent::Playback { .. } => {}
+            RealtimeEvent::Playback { response, change } => self.playback_changed(now, &response, change),
+            // What was heard is known already: from the ledger, or from what is played.
+            RealtimeEvent::Truncated { .. } => {}
         }
     }
 
@@ -208,7 +215,10 @@ impl Relay {
                 self.run_tools(now, &response, spoke, whole);
                 self.decline(broken);
             }
-            ResponseStatus::Interrupted | ResponseStatus::Cancelled => self.decline(calls),
+            ResponseStatus::Interrupted | ResponseStatus::Cancelled => {
+                self.never_begins(now, &response);
+                self.decline(calls);
+            }
             ResponseStatus::Incomplete { reason } => {
                 self.decline(calls);
                 if !spoke && !unwanted {
@@ -286,6 +296,11 @@ impl Relay {
         let heard = cut.heard.saturating_sub(CUT_MARGIN);
         let request = self.request();
         self.commands.push_back(RealtimeCommand::Truncate { request, item, content_index, heard });
+    }
+
+    /// This answer is more than calls of tools.
+    pub(super) fn pending_spoken(&mut self, response: &ResponseId) {
+        self.pending.spoken = Some(response.clone());
     }
 
     /// The model is at work on the answer that runs.

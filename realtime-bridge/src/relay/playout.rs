@@ -7,12 +7,13 @@ use std::{
 
 use super::{
     BargeIn, CallConfig, CallEvent, Relay, Speaker,
+    elsewhere::Elsewhere,
     ledger::{Ledger, Part, Source},
 };
 use crate::{
     audio::{AudioFormat, AudioFrame, HoldTone},
     media::{MarkId, MediaCommand},
-    realtime::ResponseId,
+    realtime::{PlaybackOwner, ResponseId},
 };
 
 /// How many answers are remembered to tell late audio from new.
@@ -56,10 +57,12 @@ pub(crate) struct Playout {
     line: AudioFormat,
     /// The line has something to play.
     pub(crate) speaking: bool,
+    /// What the provider plays, where it has the line; `None` where the line is ours.
+    pub(crate) elsewhere: Option<Elsewhere>,
 }
 
 impl Playout {
-    pub(crate) fn new(config: &CallConfig, line: AudioFormat) -> Self {
+    pub(crate) fn new(config: &CallConfig, line: AudioFormat, owner: PlaybackOwner) -> Self {
         let window = match config.barge_in {
             BargeIn::Immediate => None,
             BargeIn::Confirmed { window, .. } => Some(window),
@@ -77,6 +80,7 @@ impl Playout {
             hold_tone: None,
             line,
             speaking: false,
+            elsewhere: (owner == PlaybackOwner::Provider).then(Elsewhere::default),
         }
     }
 
@@ -115,17 +119,20 @@ impl Playout {
 
     /// How long the line and this queue have to play.
     pub(crate) fn remaining(&mut self, now: Instant) -> Duration {
-        self.ledger.queued(now) + self.waiting_length
+        let elsewhere = self.elsewhere.as_ref().map_or(Duration::ZERO, |elsewhere| elsewhere.remaining(now));
+        self.ledger.queued(now) + self.waiting_length + elsewhere
     }
 
     /// Nothing waits here, and the line has confirmed that it has played everything.
     pub(crate) fn all_heard(&self) -> bool {
-        self.waiting.is_empty() && self.ledger.all_confirmed()
+        let elsewhere = self.elsewhere.as_ref().is_none_or(Elsewhere::all_heard);
+        self.waiting.is_empty() && self.ledger.all_confirmed() && elsewhere
     }
 
     /// Nothing waits here, and the line should have played everything.
     pub(crate) fn is_silent(&mut self, now: Instant) -> bool {
-        self.waiting.is_empty() && self.ledger.is_silent(now)
+        let elsewhere = self.elsewhere.as_ref().is_none_or(|elsewhere| elsewhere.remaining(now).is_zero());
+        self.waiting.is_empty() && self.ledger.is_silent(now) && elsewhere
     }
 
     fn push(&mut self, part: u64, response: Option<ResponseId>, frame: AudioFrame) {
@@ -159,7 +166,8 @@ impl Playout {
 
     /// Begins a soft tone, until speech follows it.
     pub(crate) fn start_hold_tone(&mut self) {
-        if self.hold_tone.is_none() {
+        // Nothing of ours can be played into a line that is not ours.
+        if self.hold_tone.is_none() && self.elsewhere.is_none() {
             self.hold_tone = Some(HoldTone::new(self.line));
         }
     }

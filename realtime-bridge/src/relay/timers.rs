@@ -32,6 +32,11 @@ impl Timers {
         self.media = Some(now);
     }
 
+    /// No audio is expected: it does not pass us.
+    pub(crate) const fn no_media(&mut self) {
+        self.media = None;
+    }
+
     /// Somebody spoke, or was heard.
     pub(crate) fn active(&mut self, now: Instant) {
         self.activity = self.activity.max(Some(now));

@@ -38,6 +38,9 @@ pub fn encode_command(command: &RealtimeCommand) -> String {
             event_id: Some(request.to_string()),
             response_id: response.as_ref().map(ToString::to_string),
         }),
+        RealtimeCommand::ClearPlayback { request } => {
+            ClientEvent::OutputAudioClear(Bare { event_id: Some(request.to_string()) })
+        }
         RealtimeCommand::Truncate { request, item, content_index, heard } => ClientEvent::ItemTruncate(ItemTruncate {
             event_id: Some(request.to_string()),
             item_id: item.to_string(),

@@ -4,6 +4,7 @@
 
 mod answers;
 mod barge_in;
+mod elsewhere;
 mod endings;
 mod failures;
 mod formats;
