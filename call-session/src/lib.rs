@@ -12,7 +12,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new();
 //! let call = NewCall::outbound("+81312345678", "+819012345678");
-//! let session = store.create(SessionId::new(), Timestamp::now(), call).await?;
+//! let session = store.create(SessionId::new(), Timestamp::now(), call, vec![]).await?;
 //! store::update(&store, session.summary.id, |_| vec![SessionEvent::Answered.at(Timestamp::now())]).await?;
 //! assert_eq!(store.query(&Query::active()).await?.calls.len(), 1);
 //! # Ok(())

@@ -13,14 +13,14 @@ use super::{AnsweredBy, Ending, Recording, RecordingStatus, SessionEvent, Stampe
 ///
 /// ```
 /// # use call_session::{call::{self, CallSession, NewCall, Status}, id::SessionId};
-/// # use twilio_twiml::webhook::{CallProgress, Form};
+/// # use twilio_twiml::webhook::{CallProgress, Form, Webhook};
 /// # let now: jiff::Timestamp = "2026-11-21T09:00:00Z".parse()?;
 /// # let mut call = CallSession::new(SessionId::new(), now, NewCall::outbound("+81312345678", "+819012345678"));
 /// # let form: Form = [
 /// #     ("CallSid", "CAfedcba9876543210fedcba9876543210"), ("AccountSid", "AC0123456789abcdef0123456789abcdef"),
 /// #     ("From", "+81312345678"), ("To", "+819012345678"), ("CallStatus", "busy"),
 /// # ].into_iter().collect();
-/// # let callback = CallProgress::try_from(&form)?;
+/// # let callback = CallProgress::from_form(&form)?;
 /// call.take(call::progress(&callback, now))?;
 /// assert_eq!(call.summary.status, Status::Busy);
 /// // Once more, it changes nothing.

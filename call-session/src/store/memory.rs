@@ -67,6 +67,32 @@ impl MemoryStore {
 }
 
 impl Shelf {
+    /// A name at Twilio belongs to one call.
+    fn check_names(&self, id: SessionId, events: &[Stamped]) -> Result<(), CommitError> {
+        for stamped in events {
+            if let SessionEvent::Bound { call } = &stamped.event
+                && let Some(owner) = self.by_sid.get(call)
+                && *owner != id
+            {
+                return Err(CommitError::CallSidTaken { call: call.clone(), owner: *owner });
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, id: SessionId, version: Version, events: Vec<Stamped>) -> Option<CallSession> {
+        for (index, stamped) in events.into_iter().enumerate() {
+            if let SessionEvent::Bound { call } = &stamped.event {
+                self.by_sid.insert(call.clone(), id);
+            }
+            if let Some(kept) = self.calls.get_mut(&id) {
+                kept.session.apply(&stamped);
+            }
+            self.publish(id, version.plus(index + 1), stamped);
+        }
+        self.calls.get(&id).map(|kept| kept.session.clone())
+    }
+
     fn publish(&mut self, call: SessionId, version: Version, stamped: Stamped) {
         if let Some(kept) = self.calls.get_mut(&call) {
             kept.events.push(self.feed.len());
@@ -77,17 +103,24 @@ impl Shelf {
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn create(&self, id: SessionId, at: Timestamp, call: NewCall) -> Result<CallSession, StoreError> {
+    async fn create(
+        &self,
+        id: SessionId,
+        at: Timestamp,
+        call: NewCall,
+        events: Vec<Stamped>,
+    ) -> Result<CallSession, CommitError> {
         let mut shelf = self.shelf();
         if let Some(kept) = shelf.calls.get(&id) {
             return Ok(kept.session.clone());
         }
+        shelf.check_names(id, &events)?;
         let session = CallSession::new(id, at, call.clone());
-        let kept = Kept { session: session.clone(), commits: Vec::new(), events: Vec::new() };
-        shelf.calls.insert(id, kept);
+        shelf.calls.insert(id, Kept { session, commits: Vec::new(), events: Vec::new() });
         shelf.publish(id, Version(1), SessionEvent::Created(Box::new(call)).at(at));
+        let session = shelf.append(id, Version(1), events);
         self.tell(&shelf);
-        Ok(session)
+        session.ok_or(CommitError::NoCall(id))
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<CallSession>, StoreError> {
@@ -101,7 +134,7 @@ impl SessionStore for MemoryStore {
     async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
         let mut shelf = self.shelf();
         let shelf = &mut *shelf;
-        let kept = shelf.calls.get_mut(&commit.call).ok_or(CommitError::NoCall(commit.call))?;
+        let kept = shelf.calls.get(&commit.call).ok_or(CommitError::NoCall(commit.call))?;
         if let Some((_, version)) = kept.commits.iter().find(|(id, _)| *id == commit.id) {
             return Ok(*version);
         }
@@ -109,25 +142,12 @@ impl SessionStore for MemoryStore {
         if actual != commit.expected {
             return Err(CommitError::Conflict { actual });
         }
-        for stamped in &commit.events {
-            if let SessionEvent::Bound { call } = &stamped.event
-                && let Some(owner) = shelf.by_sid.get(call)
-                && *owner != commit.call
-            {
-                return Err(CommitError::CallSidTaken { call: call.clone(), owner: *owner });
-            }
-        }
+        shelf.check_names(commit.call, &commit.events)?;
         let version = actual.plus(commit.events.len());
-        kept.commits.push((commit.id, version));
-        for (index, stamped) in commit.events.into_iter().enumerate() {
-            if let SessionEvent::Bound { call } = &stamped.event {
-                shelf.by_sid.insert(call.clone(), commit.call);
-            }
-            if let Some(kept) = shelf.calls.get_mut(&commit.call) {
-                kept.session.apply(&stamped);
-            }
-            shelf.publish(commit.call, actual.plus(index + 1), stamped);
+        if let Some(kept) = shelf.calls.get_mut(&commit.call) {
+            kept.commits.push((commit.id, version));
         }
+        shelf.append(commit.call, actual, commit.events);
         self.tell(shelf);
         Ok(version)
     }

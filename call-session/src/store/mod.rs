@@ -90,12 +90,20 @@ impl Commit {
 /// The [`conformance`](crate::store) suite (feature `conformance`) holds an implementation to this.
 #[async_trait]
 pub trait SessionStore: Send + Sync + Debug {
-    /// Keeps a call that begins to exist. Repeating it with the same name gives the call as it is.
+    /// Keeps a call that begins to exist, together with what happened to it at once, such as its name at Twilio. Happens
+    /// whole or not at all. Repeating it with the same `id` gives the call as it is.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the backend fails.
-    async fn create(&self, id: SessionId, at: Timestamp, call: NewCall) -> Result<CallSession, StoreError>;
+    /// [`CommitError::CallSidTaken`] when `events` bind a name that another call has; [`CommitError::Store`] when the
+    /// backend fails.
+    async fn create(
+        &self,
+        id: SessionId,
+        at: Timestamp,
+        call: NewCall,
+        events: Vec<Stamped>,
+    ) -> Result<CallSession, CommitError>;
 
     /// A call, whole.
     ///

@@ -56,7 +56,7 @@ pub struct Updated {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let (store, now, id) = (MemoryStore::new(), jiff::Timestamp::now(), SessionId::new());
-/// # store.create(id, now, NewCall::outbound("+81312345678", "+819012345678")).await?;
+/// # store.create(id, now, NewCall::outbound("+81312345678", "+819012345678"), vec![]).await?;
 /// let updated = store::update(&store, id, |_| vec![SessionEvent::Ringing.at(now)]).await?;
 /// assert_eq!(updated.events.len(), 1);
 /// # Ok(())
