@@ -17,6 +17,7 @@ mod report;
 mod tasks;
 
 use std::{
+    fmt,
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
@@ -36,8 +37,8 @@ use crate::{
     alarm::Alarm,
     media::{MediaError, MediaEvent, MediaTransport},
     realtime::{PlaybackOwner, RealtimeSession, SessionError, TurnOwner},
-    relay::{BargeIn, CallCommand, CallConfig, CallUpdate, EndReason, Relay, ToolAction},
-    tool::ToolSet,
+    relay::{BargeIn, CallCommand, CallConfig, CallUpdate, ConversationMemory, EndReason, Relay, ToolAction},
+    tool::{ToolJournal, ToolSet},
 };
 
 /// Commands that may wait. They are few, and the driver takes them at once.
@@ -87,15 +88,22 @@ pub enum BridgeError {
 ///
 /// [`Bridge::run`] is one future that owns both connections: nothing is spawned for the audio, and dropping it closes
 /// both and aborts the tools.
-#[derive(Debug)]
 pub struct Bridge<M, S> {
     media: M,
     session: S,
     config: CallConfig,
     tools: ToolSet,
+    journal: Option<Arc<dyn ToolJournal>>,
+    memory: ConversationMemory,
     commands: mpsc::Receiver<CallCommand>,
     handle: CallHandle,
     updates: broadcast::Sender<Arc<CallUpdate>>,
+}
+
+impl<M, S> fmt::Debug for Bridge<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bridge").field("config", &self.config).field("tools", &self.tools).finish_non_exhaustive()
+    }
 }
 
 impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
@@ -137,13 +145,29 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
         let (sender, commands) = mpsc::channel(COMMANDS);
         let updates = broadcast::Sender::new(UPDATES);
         let handle = CallHandle::new(sender, updates.downgrade());
-        Ok(Self { media, session, config, tools: ToolSet::new(), commands, handle, updates })
+        let (tools, journal, memory) = (ToolSet::new(), None, ConversationMemory::default());
+        Ok(Self { media, session, config, tools, journal, memory, commands, handle, updates })
     }
 
     /// Gives the model tools. Their [`specs`](ToolSet::specs) have to be in the session's configuration.
     #[must_use]
     pub fn with_tools(mut self, tools: ToolSet) -> Self {
         self.tools = tools;
+        self
+    }
+
+    /// Writes down what tools are about to do, so that no effect happens twice though the process may die.
+    #[must_use]
+    pub fn with_journal(mut self, journal: Arc<dyn ToolJournal>) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
+    /// Goes on with a conversation that another session, or another node, has begun. See [`Relay::with_memory`]. An empty
+    /// memory sets the limits of this call's own.
+    #[must_use]
+    pub fn with_memory(mut self, memory: ConversationMemory) -> Self {
+        self.memory = memory;
         self
     }
 
@@ -159,10 +183,11 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
     ///
     /// Dropping the future ends the call: both connections are closed, tools are aborted.
     pub async fn run(self) -> CallReport {
-        let Self { media, session, config, tools, commands, handle, updates } = self;
+        let Self { media, session, config, tools, journal, memory, commands, handle, updates } = self;
         let relay = Relay::new(config, media.format(), session.info(), session.capabilities().clone())
-            .with_tools(tools.options());
-        let tasks = ToolTasks::new(tools, handle);
+            .with_tools(tools.options())
+            .with_memory(memory);
+        let tasks = ToolTasks::new(tools, journal, handle);
         let began = Instant::now();
         // Boxed, as it would be in the future twice: here, and where the call is finished.
         let mut driver = Box::new(Driver {
@@ -338,7 +363,7 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     fn start_tools(&mut self) {
         while let Some(action) = self.relay.poll_tool() {
             match action {
-                ToolAction::Start(call) => self.tasks.start(call),
+                ToolAction::Start(run) => self.tasks.start(run),
                 ToolAction::Abort(id) => self.tasks.abort(&id),
             }
         }
@@ -392,6 +417,7 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
             duration: ended.saturating_duration_since(started),
             transcript: self.relay.transcript(),
             tools: self.relay.tool_runs(),
+            memory: self.relay.memory().clone(),
             usage: self.relay.usage(),
             stats: self.relay.stats(),
             reason,

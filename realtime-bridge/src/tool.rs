@@ -37,9 +37,12 @@
 //! assert_eq!(tools.specs()[0].parameters["required"][0], "day");
 //! ```
 
+mod journal;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+pub use journal::{Begin, JournalError, PlannedRun, ToolJournal};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -131,13 +134,16 @@ impl<T: Tool> RawTool for T {
 pub struct ToolContext {
     /// The call, to say things, to end it, to watch it.
     pub call: CallHandle,
-    /// This run of the tool: the key under which an effect can be recorded so that it happens once.
+    /// This run of the tool, as the model named it.
     pub id: ToolCallId,
+    /// The key under which an effect can be recorded, here or at a service, so that it happens once: it names the
+    /// telephone call, and a run that is begun again has the key it had before.
+    pub key: String,
 }
 
 impl ToolContext {
-    pub(crate) const fn new(call: CallHandle, id: ToolCallId) -> Self {
-        Self { call, id }
+    pub(crate) const fn new(call: CallHandle, id: ToolCallId, key: String) -> Self {
+        Self { call, id, key }
     }
 }
 
@@ -166,11 +172,13 @@ pub struct ToolOptions {
     pub filler: Filler,
     /// What follows the result. Default: [`AfterTool::Speak`].
     pub after: AfterTool,
+    /// What is done about a run of which nobody knows whether it came to its end. Default: [`ToolPolicy::Ask`].
+    pub policy: ToolPolicy,
 }
 
 impl Default for ToolOptions {
     fn default() -> Self {
-        Self { limit: Duration::from_secs(10), filler: Filler::None, after: AfterTool::Speak }
+        Self { limit: Duration::from_secs(10), filler: Filler::None, after: AfterTool::Speak, policy: ToolPolicy::Ask }
     }
 }
 
@@ -195,6 +203,28 @@ impl ToolOptions {
         self.after = after;
         self
     }
+
+    /// Sets what is done about a run of which nobody knows whether it came to its end.
+    #[must_use]
+    pub const fn with_policy(mut self, policy: ToolPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+}
+
+/// What is done about a run of which nobody knows whether it came to its end: it was stopped as its time was up, or the
+/// process died. A run that gave a result is never repeated for the sake of a new session: its result is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+#[serde(rename_all = "snake_case")]
+pub enum ToolPolicy {
+    /// It is run again, with the same [key](ToolContext::key): for tools that only look something up, or whose effect
+    /// happens once for each key.
+    Repeat,
+    /// It is never run again, and the model told so.
+    Never,
+    /// The model is told that nobody knows, and asks the caller; it may call the tool again once they have said something.
+    Ask,
 }
 
 /// What the caller hears while a slow tool runs and nobody speaks.

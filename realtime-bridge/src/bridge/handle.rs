@@ -51,6 +51,16 @@ impl CallHandle {
         self.send(CallCommand::Instruct { text: text.into(), respond }).await
     }
 
+    /// Sets what was said before the oldest entry of the call's
+    /// [memory](crate::relay::ConversationMemory), in short.
+    ///
+    /// # Errors
+    ///
+    /// [`CallEnded`] when the call is over.
+    pub async fn summarise(&self, summary: impl Into<String> + Send) -> Result<(), CallEnded> {
+        self.send(CallCommand::Summarise(summary.into())).await
+    }
+
     /// Stops the agent.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     realtime::Usage,
-    relay::{CallStats, EndReason, ToolRun, TranscriptEntry},
+    relay::{CallStats, ConversationMemory, EndReason, ToolRun, TranscriptEntry},
 };
 
 /// A call, summed up.
@@ -19,6 +19,8 @@ pub struct CallReport {
     pub transcript: Vec<TranscriptEntry>,
     /// What tools did, in order.
     pub tools: Vec<ToolRun>,
+    /// What another session has to know to go on with the conversation.
+    pub memory: ConversationMemory,
     /// What the answers have used.
     pub usage: Usage,
     /// What was counted.

@@ -1,82 +1,155 @@
 //! The tasks that tools run in. They belong to the call: dropping it aborts them.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::{
+    task::{AbortHandle, Id, JoinError, JoinSet},
+    time::Instant,
+};
 
 use super::CallHandle;
 use crate::{
-    realtime::{ToolCall, ToolCallId},
-    relay::{ToolOutcome, error_text},
-    tool::{ToolContext, ToolError, ToolSet},
+    realtime::ToolCallId,
+    relay::{ToolOutcome, ToolRun, error_text},
+    tool::{Begin, PlannedRun, RawTool, ToolContext, ToolJournal, ToolSet},
 };
 
 /// What a tool's task has ended with.
 pub(super) type ToolResult = (ToolCallId, ToolOutcome, String);
 
+type Journal = Option<Arc<dyn ToolJournal>>;
+
 pub(super) struct ToolTasks {
     tools: ToolSet,
+    journal: Journal,
     call: CallHandle,
-    tasks: JoinSet<Result<String, ToolError>>,
-    running: Vec<(Id, ToolCallId, AbortHandle)>,
+    /// A task that only writes something down ends with nothing.
+    tasks: JoinSet<Option<(ToolOutcome, String)>>,
+    running: Vec<Running>,
+}
+
+struct Running {
+    task: AbortHandle,
+    run: PlannedRun,
+    since: Instant,
 }
 
 impl ToolTasks {
-    pub(super) fn new(tools: ToolSet, call: CallHandle) -> Self {
-        Self { tools, call, tasks: JoinSet::new(), running: Vec::new() }
+    pub(super) fn new(tools: ToolSet, journal: Journal, call: CallHandle) -> Self {
+        Self { tools, journal, call, tasks: JoinSet::new(), running: Vec::new() }
     }
 
     pub(super) fn update(&mut self, tools: ToolSet) {
         self.tools = tools;
     }
 
-    pub(super) fn start(&mut self, call: ToolCall) {
-        let tool = self.tools.find(&call.name);
-        let id = call.id.clone();
-        let context = ToolContext::new(self.call.clone(), call.id);
-        let handle = self.tasks.spawn(async move {
-            match tool {
-                Some(tool) => tool.call_raw(&context, &call.arguments).await,
-                // The tools were changed between the call and now.
-                None => Err(ToolError::new("there is no such tool any more")),
-            }
-        });
-        self.running.push((handle.id(), id, handle));
+    pub(super) fn start(&mut self, run: PlannedRun) {
+        let tool = self.tools.find(&run.name);
+        let context = ToolContext::new(self.call.clone(), run.id.clone(), run.key.clone());
+        let (journal, planned) = (self.journal.clone(), run.clone());
+        let task = self.tasks.spawn(async move { Some(carry_out(tool, &context, journal, planned).await) });
+        self.running.push(Running { task, run, since: Instant::now() });
     }
 
+    /// Stops a run, whose time is up, and has that written down.
     pub(super) fn abort(&mut self, id: &ToolCallId) {
-        for (_, running, task) in &self.running {
-            if running == id {
-                task.abort();
-            }
+        let Some(Running { task, run, since }) = self.running.iter().find(|running| running.run.id == *id) else {
+            return;
+        };
+        task.abort();
+        if let Some(journal) = self.journal.clone() {
+            let output = error_text("the tool took too long and was stopped");
+            let run = ended(run.clone(), ToolOutcome::TimedOut, &output, since.elapsed());
+            self.tasks.spawn(async move {
+                write_down(&journal, &run).await;
+                None
+            });
         }
     }
 
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ToolResult>> {
-        if self.running.is_empty() {
-            return Poll::Ready(None);
+        while !self.tasks.is_empty() {
+            match self.tasks.poll_join_next_with_id(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => break,
+                Poll::Ready(Some(ended)) => {
+                    if let Some(result) = self.settle(ended) {
+                        return Poll::Ready(Some(result));
+                    }
+                }
+            }
         }
-        self.tasks.poll_join_next_with_id(cx).map(|ended| ended.and_then(|ended| self.settle(ended)))
+        Poll::Ready(None)
     }
 
     pub(super) async fn next(&mut self) -> Option<ToolResult> {
-        let ended = self.tasks.join_next_with_id().await?;
-        self.settle(ended)
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            if let Some(result) = self.settle(ended) {
+                return Some(result);
+            }
+        }
+        None
     }
 
-    fn settle(&mut self, ended: Result<(Id, Result<String, ToolError>), JoinError>) -> Option<ToolResult> {
-        let (task, outcome, output) = match ended {
-            Ok((task, Ok(output))) => (task, ToolOutcome::Done, output),
-            Ok((task, Err(error))) => (task, ToolOutcome::Failed, error_text(&error.to_string())),
+    /// `None` where nobody waits for what a task has ended with.
+    fn settle(&mut self, ended: Result<(Id, Option<(ToolOutcome, String)>), JoinError>) -> Option<ToolResult> {
+        let (task, result) = match ended {
+            Ok((task, result)) => (task, result),
             Err(error) => {
                 if error.is_panic() {
                     tracing::error!("a tool panicked");
                 }
-                (error.id(), ToolOutcome::Failed, error_text("the tool failed"))
+                (error.id(), Some((ToolOutcome::Failed, error_text("the tool failed"))))
             }
         };
-        let index = self.running.iter().position(|(running, ..)| *running == task)?;
-        let (_, id, _) = self.running.swap_remove(index);
-        Some((id, outcome, output))
+        let index = self.running.iter().position(|running| running.task.id() == task)?;
+        let Running { run, .. } = self.running.swap_remove(index);
+        result.map(|(outcome, output)| (run.id, outcome, output))
     }
+}
+
+/// Written down, then done, then written down again.
+async fn carry_out(
+    tool: Option<Arc<dyn RawTool>>,
+    context: &ToolContext,
+    journal: Journal,
+    run: PlannedRun,
+) -> (ToolOutcome, String) {
+    // The tools were changed between the call and now.
+    let Some(tool) = tool else { return (ToolOutcome::Failed, error_text("there is no such tool any more")) };
+    let since = Instant::now();
+    if let Some(journal) = &journal {
+        match journal.begin(&run).await {
+            Ok(Begin::Run) => {}
+            Ok(Begin::Replay { outcome, output }) => return (outcome, output),
+            Ok(Begin::Refuse { why }) => return (ToolOutcome::Refused, error_text(&why)),
+            Err(error) => {
+                tracing::error!(tool = run.name, error = &error as &dyn std::error::Error, "not run");
+                return (ToolOutcome::Failed, error_text("the tool cannot be used at the moment, nothing was done"));
+            }
+        }
+    }
+    let (outcome, output) = match tool.call_raw(context, &run.arguments).await {
+        Ok(output) => (ToolOutcome::Done, output),
+        Err(error) => (ToolOutcome::Failed, error_text(&error.to_string())),
+    };
+    if let Some(journal) = &journal {
+        write_down(journal, &ended(run, outcome, &output, since.elapsed())).await;
+    }
+    (outcome, output)
+}
+
+async fn write_down(journal: &Arc<dyn ToolJournal>, run: &ToolRun) {
+    if let Err(error) = journal.finish(run).await {
+        tracing::error!(tool = run.name, error = &error as &dyn std::error::Error, "its end is not written down");
+    }
+}
+
+fn ended(run: PlannedRun, outcome: ToolOutcome, output: &str, took: Duration) -> ToolRun {
+    let PlannedRun { id, key, name, arguments, .. } = run;
+    ToolRun { id, key, name, arguments, outcome: Some(outcome), output: Some(output.to_owned()), took }
 }

@@ -1,10 +1,10 @@
 //! The agent's side: what it is asked to say, commands from outside, and tools.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
-    CallCommand, CallEvent, EndReason, Greeting, Relay, ToolOutcome,
-    journal::GroupDone,
+    CallCommand, CallEvent, EndReason, Greeting, Relay, ToolOutcome, ToolRun,
+    journal::{Begun, GroupDone},
     sequencer::{Purpose, Wish},
 };
 use crate::{
@@ -21,7 +21,8 @@ impl Relay {
         match command {
             CallCommand::Say(line) => self.say(Purpose::Say, &line),
             CallCommand::Instruct { text, respond: true } => self.instruct(Purpose::Say, text),
-            CallCommand::Instruct { text, respond: false } => self.add_item(NewItem::System(text)),
+            CallCommand::Instruct { text, respond: false } => self.note(now, NewItem::System(text)),
+            CallCommand::Summarise(text) => self.memory.set_summary(text),
             CallCommand::Interrupt => self.interrupt(now, true),
             CallCommand::UpdateTools(tools) => {
                 self.journal.know(tools.options());
@@ -47,9 +48,29 @@ impl Relay {
             self.journal.finish(now, id, outcome, &output);
             return;
         }
+        let followers = self.journal.followers(id);
         let Some((run, group)) = self.journal.finish(now, id, outcome, &output) else { return };
+        let ToolRun { id, key, name, took, .. } = run;
+        self.add_item(NewItem::ToolOutput { call: id.clone(), output: output.clone() });
+        self.tell(now, CallEvent::ToolFinished { id, name, key, outcome, output: output.clone(), took });
+        self.tool_settled(now, group);
+        for follower in followers {
+            self.answer_call(now, &follower, outcome, output.clone());
+        }
+    }
+
+    /// A call that is not run gets its result.
+    fn answer_call(&mut self, now: Instant, id: &ToolCallId, outcome: ToolOutcome, output: String) {
+        let Some((run, group)) = self.journal.finish(now, id, outcome, &output) else { return };
+        if self.is_over() {
+            return;
+        }
         self.add_item(NewItem::ToolOutput { call: run.id.clone(), output });
-        self.tell(now, CallEvent::ToolFinished { id: run.id, name: run.name, outcome, took: run.took });
+        self.tell(now, CallEvent::ToolAnswered { id: run.id, name: run.name, outcome });
+        self.tool_settled(now, group);
+    }
+
+    fn tool_settled(&mut self, now: Instant, group: Option<GroupDone>) {
         if !self.journal.wants_hold_tone() {
             self.playout.stop_hold_tone();
         }
@@ -71,18 +92,67 @@ impl Relay {
 
     /// The calls of an answer that ended well.
     pub(super) fn run_tools(&mut self, now: Instant, response: &ResponseId, spoke: bool, calls: Vec<ToolCall>) {
-        let (started, unknown) = self.journal.begin(now, response, spoke, calls);
-        for (id, name) in started {
-            self.tell(now, CallEvent::ToolStarted { id, name });
+        let known = (&self.memory, &self.config.prompts);
+        let begun = self.journal.begin(now, response, spoke, calls, known);
+        // What is answered at once may end the call.
+        let (started, answered): (Vec<_>, Vec<_>) =
+            begun.into_iter().partition(|begun| matches!(begun, Begun::Started(_)));
+        for begun in started.into_iter().chain(answered) {
+            self.begun(now, begun);
         }
-        for call in unknown {
-            self.handle_tool(now, &call.id, ToolOutcome::Unknown, error_text("there is no such tool"));
+    }
+
+    fn begun(&mut self, now: Instant, begun: Begun) {
+        match begun {
+            Begun::Started(ToolRun { id, name, key, arguments, .. }) => {
+                self.tell(now, CallEvent::ToolStarted { id, name, key, arguments });
+            }
+            Begun::Joined => {}
+            Begun::Answered { id, outcome: ToolOutcome::Unknown, output } => {
+                self.handle_tool(now, &id, ToolOutcome::Unknown, output);
+            }
+            Begun::Answered { id, outcome, output } => self.answer_call(now, &id, outcome, output),
         }
+    }
+
+    /// Goes on with a conversation that another session, or another node, has begun.
+    pub(super) fn resume(&mut self, now: Instant) {
+        if self.memory.is_empty() {
+            return;
+        }
+        let unfinished: Vec<_> = self.memory.unfinished().cloned().collect();
+        for tool in unfinished {
+            match self.journal.resume(now, &tool, &self.config.prompts) {
+                Begun::Answered { id, outcome, output } => {
+                    let (name, key, took) = (tool.name, tool.key, Duration::ZERO);
+                    self.tell(now, CallEvent::ToolFinished { id, name, key, outcome, output, took });
+                }
+                begun => self.begun(now, begun),
+            }
+        }
+        for item in self.memory.items(&self.config.prompts) {
+            self.add_item(item);
+        }
+        if self.config.greeting.is_none() && self.memory.is_owed() && !self.journal.is_running() {
+            self.sequencer.want(Wish::new(Purpose::Turn));
+        }
+    }
+
+    /// The model is told something that it has to remember.
+    pub(super) fn note(&mut self, now: Instant, item: NewItem) {
+        if self.is_over() {
+            return;
+        }
+        if let NewItem::System(text) | NewItem::User(text) = &item {
+            self.tell(now, CallEvent::Noted(text.clone()));
+        }
+        self.add_item(item);
     }
 
     pub(super) fn check_tools(&mut self, now: Instant) {
         for id in self.journal.expired(now) {
-            self.handle_tool(now, &id, ToolOutcome::TimedOut, error_text("the tool took too long and was stopped"));
+            let output = self.journal.stopped_text(&id, &self.config.prompts);
+            self.handle_tool(now, &id, ToolOutcome::TimedOut, output);
         }
         if !self.journal.is_running() {
             return;

@@ -254,6 +254,18 @@ pub struct Prompts {
     pub end_called_off: String,
     /// Before the keys the caller pressed.
     pub keys: String,
+    /// Before the summary of what a new session is not told in full.
+    pub summary: String,
+    /// In place of what a new session is not told.
+    pub forgotten: String,
+    /// Behind the conversation that a new session is told.
+    pub resumed: String,
+    /// Before the name and the arguments of a tool that runs while a new session is told the conversation.
+    pub tool_runs: String,
+    /// When nobody knows whether a tool has done its work, and it must not be repeated.
+    pub tool_never: String,
+    /// When nobody knows whether a tool has done its work, and the caller is to be asked.
+    pub tool_ask: String,
 }
 
 impl Default for Prompts {
@@ -270,6 +282,18 @@ impl Default for Prompts {
                              call, say goodbye and end it again."
                     .into(),
             keys: "The caller pressed these keys on the telephone: ".into(),
+            summary: "What was said earlier in this call, in short: ".into(),
+            forgotten: "Earlier parts of this call are not told here.".into(),
+            resumed: "This call goes on after the connection was lost for a moment. The caller has heard what is told \
+                      above: do not greet again, and do not repeat it."
+                .into(),
+            tool_runs: "This tool was called and is still at work; its result will follow, do not call it again: "
+                .into(),
+            tool_never: "It is not known whether this was done. It must not be done again: tell the caller so.".into(),
+            tool_ask:
+                "It is not known whether this was done. Ask the caller whether to do it again, and call the tool \
+                       again only if they want that."
+                    .into(),
         }
     }
 }

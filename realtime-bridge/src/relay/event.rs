@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -49,12 +50,18 @@ pub enum CallEvent {
     Transcript(TranscriptEntry),
     /// The caller pressed a key.
     Dtmf(DtmfDigit),
+    /// The model was told something that it has to remember: keys, or a fact from outside.
+    Noted(String),
     /// A tool begins.
     ToolStarted {
         /// The run.
         id: ToolCallId,
         /// The tool.
         name: String,
+        /// The key under which its effect happens once.
+        key: String,
+        /// The arguments as JSON text, as the model wrote them.
+        arguments: String,
     },
     /// A tool ended.
     ToolFinished {
@@ -62,10 +69,23 @@ pub enum CallEvent {
         id: ToolCallId,
         /// The tool.
         name: String,
+        /// The key under which its effect happens once.
+        key: String,
         /// How.
         outcome: ToolOutcome,
+        /// What the model was told.
+        output: String,
         /// How long it took.
         took: Duration,
+    },
+    /// A call of a tool was answered without running it: with what an equal call gave before, or with a refusal.
+    ToolAnswered {
+        /// The call.
+        id: ToolCallId,
+        /// The tool.
+        name: String,
+        /// How.
+        outcome: ToolOutcome,
     },
     /// How fast one turn was.
     Latency(TurnLatency),
@@ -112,8 +132,10 @@ impl CallEvent {
             Self::Resumed => "resumed",
             Self::Transcript(_) => "transcript",
             Self::Dtmf(_) => "dtmf",
+            Self::Noted(_) => "noted",
             Self::ToolStarted { .. } => "tool-started",
             Self::ToolFinished { .. } => "tool-finished",
+            Self::ToolAnswered { .. } => "tool-answered",
             Self::Latency(_) => "latency",
             Self::Usage(_) => "usage",
             Self::RateLimits(_) => "rate-limits",
@@ -128,7 +150,8 @@ impl CallEvent {
 }
 
 /// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Speaker {
     /// The person on the telephone.
     Caller,
@@ -142,6 +165,8 @@ pub enum Speaker {
 pub struct TranscriptEntry {
     /// The entry of the model's conversation.
     pub item: ItemId,
+    /// Which of the call's model sessions the conversation is of, counted from 0.
+    pub session: u32,
     /// Who.
     pub speaker: Speaker,
     /// When it began, since the call began.
@@ -158,8 +183,9 @@ pub struct TranscriptEntry {
 }
 
 /// How a run of a tool ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
+#[serde(rename_all = "snake_case")]
 pub enum ToolOutcome {
     /// It gave a result.
     Done,
@@ -169,8 +195,10 @@ pub enum ToolOutcome {
     TimedOut,
     /// The model named a tool that does not exist.
     Unknown,
-    /// The call ended before it was done.
+    /// The call ended before it was done, or went on elsewhere: nobody knows whether it was.
     Abandoned,
+    /// It was not run, as it may have been done before.
+    Refused,
 }
 
 /// How fast one turn was, from the end of the caller's speech as the model heard it. For the greeting: from the start of
@@ -201,6 +229,8 @@ pub enum CallCommand {
         /// Whether it shall speak about it.
         respond: bool,
     },
+    /// Set what was said before the oldest entry of the memory, in short.
+    Summarise(String),
     /// Stop the agent.
     Interrupt,
     /// Change the tools, from the next answer on.

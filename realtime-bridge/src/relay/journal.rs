@@ -5,10 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::event::ToolOutcome;
+use super::{
+    Prompts,
+    agent::error_text,
+    event::ToolOutcome,
+    memory::{ConversationMemory, RememberedTool, Twin},
+};
 use crate::{
     realtime::{ResponseId, ToolCall, ToolCallId},
-    tool::{AfterTool, Filler, ToolOptions},
+    tool::{AfterTool, Filler, PlannedRun, ToolOptions, ToolPolicy},
 };
 
 /// How often at most to look whether somebody still speaks when a filler is due.
@@ -18,8 +23,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ToolAction {
-    /// Run this call as a task, and tell the relay its result.
-    Start(ToolCall),
+    /// Run this as a task, and tell the relay its result.
+    Start(PlannedRun),
     /// Abort the task; its result is not wanted any more.
     Abort(ToolCallId),
 }
@@ -30,6 +35,8 @@ pub enum ToolAction {
 pub struct ToolRun {
     /// The run.
     pub id: ToolCallId,
+    /// The key under which its effect happens once. A run that is begun again keeps it.
+    pub key: String,
     /// The tool.
     pub name: String,
     /// The arguments as JSON text, as the model wrote them.
@@ -53,6 +60,12 @@ struct Entry {
     /// Somebody spoke when the filler was due.
     disturbed: bool,
     filled: bool,
+    /// It is another call of a tool that runs already, and gets its result.
+    follows: Option<ToolCallId>,
+    /// It was not run: its result was known, or it was refused.
+    echo: bool,
+    /// The session of the model that it came from.
+    session: u32,
 }
 
 impl Entry {
@@ -91,6 +104,24 @@ pub(crate) struct Journal {
     actions: VecDeque<ToolAction>,
     /// How many run, as the entries of a long call are many and are asked for at each wake-up.
     running: usize,
+    /// What the keys of the runs begin with.
+    call: String,
+    /// The session of the model that calls come from.
+    session: u32,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Begun {
+    Started(ToolRun),
+    /// It waits for an equal call that runs already.
+    Joined,
+    /// It is not run; this is its result.
+    Answered {
+        id: ToolCallId,
+        outcome: ToolOutcome,
+        output: String,
+    },
 }
 
 impl Journal {
@@ -98,52 +129,146 @@ impl Journal {
         self.known = tools;
     }
 
-    /// The calls of an answer that ended well. Gives the calls that can't be made.
+    /// Names the telephone call, and the line of it that this is.
+    pub(crate) fn name_call(&mut self, call: &str, line: u32) {
+        self.call = format!("{call}/{line}");
+    }
+
+    /// The calls of an answer that ended well. What is known of equal calls decides what becomes of them.
     pub(crate) fn begin(
         &mut self,
         now: Instant,
         response: &ResponseId,
         spoke: bool,
         calls: Vec<ToolCall>,
-    ) -> (Vec<(ToolCallId, String)>, Vec<ToolCall>) {
-        let mut started = Vec::new();
-        let mut unknown = Vec::new();
+        (memory, prompts): (&ConversationMemory, &Prompts),
+    ) -> Vec<Begun> {
+        let mut begun = Vec::new();
         for call in calls {
-            if self.entries.iter().any(|entry| entry.run.id == call.id) {
+            if self.entries.iter().any(|entry| entry.run.id == call.id && entry.session == self.session) {
                 continue;
             }
             let options = self.known.iter().find(|(name, _)| *name == call.name).map(|(_, options)| options.clone());
-            let run = ToolRun {
-                id: call.id.clone(),
-                name: call.name.clone(),
-                arguments: call.arguments.clone(),
-                outcome: None,
-                output: None,
-                took: Duration::ZERO,
-            };
-            let (response, found) = (response.clone(), options.is_some());
-            let options = options.unwrap_or_default();
-            self.running += 1;
-            self.entries.push(Entry {
-                run,
-                response,
-                since: now,
-                silent_since: now,
-                disturbed: false,
-                options,
-                filled: false,
-            });
-            if found {
-                started.push((call.id.clone(), call.name.clone()));
-                self.actions.push_back(ToolAction::Start(call));
-            } else {
-                unknown.push(call);
-            }
+            // Equal calls of one answer are all meant: none of them is remembered yet.
+            let twin = memory.twin(&call.name, &call.arguments);
+            begun.push(self.begin_one(now, response, call, options, (twin, prompts)));
         }
-        if !(started.is_empty() && unknown.is_empty()) {
+        if !begun.is_empty() {
             self.groups.push(Group { response: response.clone(), spoke, end_called_off: false });
         }
-        (started, unknown)
+        begun
+    }
+
+    fn begin_one(
+        &mut self,
+        now: Instant,
+        response: &ResponseId,
+        call: ToolCall,
+        options: Option<ToolOptions>,
+        (twin, prompts): (Option<Twin>, &Prompts),
+    ) -> Begun {
+        let fresh = format!("{}.{}/{}", self.call, self.session, call.id);
+        let ToolCall { id, name, arguments, .. } = call;
+        let run = ToolRun { id, key: fresh, name, arguments, outcome: None, output: None, took: Duration::ZERO };
+        let answered = |outcome, output| Begun::Answered { id: run.id.clone(), outcome, output };
+        let Some(options) = options else {
+            let begun = answered(ToolOutcome::Unknown, error_text("there is no such tool"));
+            self.enter(now, response, run, ToolOptions::default());
+            return begun;
+        };
+        let policy = options.policy;
+        let running = |id: &ToolCallId| self.running().any(|entry| entry.run.id == *id);
+        let (begun, follows, key) = match twin {
+            None => (None, None, None),
+            Some(Twin::Started { id, .. }) if running(&id) => (Some(Begun::Joined), Some(id), None),
+            Some(Twin::Done { output, .. }) => (Some(answered(ToolOutcome::Done, output)), None, None),
+            Some(Twin::Started { key, .. } | Twin::Unsure { key, .. }) if policy == ToolPolicy::Repeat => {
+                (None, None, Some(key))
+            }
+            Some(Twin::Unsure { key, asked: true }) if policy == ToolPolicy::Ask => (None, None, Some(key)),
+            Some(Twin::Started { .. } | Twin::Unsure { .. }) => {
+                (Some(answered(ToolOutcome::Refused, unsure(policy, prompts))), None, None)
+            }
+        };
+        match begun {
+            Some(begun) => {
+                let entry = self.enter(now, response, run, options.with_filler(Filler::None));
+                (entry.echo, entry.follows) = (true, follows);
+                begun
+            }
+            None => Begun::Started(self.start(now, response, run, options, key)),
+        }
+    }
+
+    /// A run that was under way when nobody could see it any more, which may be begun again, or else is told as
+    /// abandoned, with what the model has to know of it.
+    pub(crate) fn resume(&mut self, now: Instant, tool: &RememberedTool, prompts: &Prompts) -> Begun {
+        let options = self.known.iter().find(|(name, _)| *name == tool.name).map(|(_, options)| options.clone());
+        let policy = options.as_ref().map_or(ToolPolicy::Never, |options| options.policy);
+        let id = ToolCallId::from(tool.id.as_str());
+        match options.filter(|_| policy == ToolPolicy::Repeat) {
+            Some(options) => {
+                let (name, arguments) = (tool.name.clone(), tool.arguments.clone());
+                let (key, outcome, output) = (tool.key.clone(), None, None);
+                let run = ToolRun { id, key, name, arguments, outcome, output, took: Duration::ZERO };
+                let response = ResponseId::from(tool.key.as_str());
+                self.groups.push(Group { response: response.clone(), spoke: true, end_called_off: false });
+                Begun::Started(self.start(now, &response, run, options, Some(tool.key.clone())))
+            }
+            None => Begun::Answered { id, outcome: ToolOutcome::Abandoned, output: unsure(policy, prompts) },
+        }
+    }
+
+    fn start(
+        &mut self,
+        now: Instant,
+        response: &ResponseId,
+        mut run: ToolRun,
+        options: ToolOptions,
+        again: Option<String>,
+    ) -> ToolRun {
+        let policy = options.policy;
+        let again = again.map(|key| run.key = key).is_some();
+        let ToolRun { id, key, name, arguments, .. } = run.clone();
+        self.actions.push_back(ToolAction::Start(PlannedRun { id, key, name, arguments, policy, again }));
+        self.enter(now, response, run.clone(), options);
+        run
+    }
+
+    fn enter(&mut self, now: Instant, response: &ResponseId, run: ToolRun, options: ToolOptions) -> &mut Entry {
+        let entry = Entry {
+            run,
+            response: response.clone(),
+            since: now,
+            silent_since: now,
+            disturbed: false,
+            options,
+            filled: false,
+            follows: None,
+            echo: false,
+            session: self.session,
+        };
+        self.running += 1;
+        let index = self.entries.len();
+        self.entries.push(entry);
+        &mut self.entries[index]
+    }
+
+    /// What the model is told of a run that is stopped, as its time is up.
+    pub(crate) fn stopped_text(&self, id: &ToolCallId, prompts: &Prompts) -> String {
+        let stopped = "the tool took too long and was stopped";
+        let policy = self.running().find(|entry| entry.run.id == *id).map(|entry| entry.options.policy);
+        match policy {
+            Some(ToolPolicy::Never) => error_text(&format!("{stopped}. {}", prompts.tool_never)),
+            Some(ToolPolicy::Ask) => error_text(&format!("{stopped}. {}", prompts.tool_ask)),
+            Some(ToolPolicy::Repeat) | None => error_text(stopped),
+        }
+    }
+
+    /// The calls that wait for this one.
+    pub(crate) fn followers(&self, id: &ToolCallId) -> Vec<ToolCallId> {
+        let follows = |entry: &&Entry| entry.follows.as_ref() == Some(id);
+        self.running().filter(follows).map(|entry| entry.run.id.clone()).collect()
     }
 
     /// A run ended. Gives it when it was still awaited, and what follows when it was the last of its answer.
@@ -154,7 +279,7 @@ impl Journal {
         outcome: ToolOutcome,
         output: &str,
     ) -> Option<(ToolRun, Option<GroupDone>)> {
-        let entry = self.entries.iter_mut().find(|entry| entry.run.id == *id && entry.run.outcome.is_none())?;
+        let entry = self.entries.iter_mut().rev().find(|entry| entry.run.id == *id && entry.run.outcome.is_none())?;
         self.running -= 1;
         entry.run.outcome = Some(outcome);
         entry.run.output = Some(output.to_owned());
@@ -222,14 +347,14 @@ impl Journal {
         self.running().filter_map(due).min()
     }
 
-    /// All runs, in order; those still running count as abandoned.
+    /// All runs, in order; those still running count as abandoned. Calls that were not run are not among them.
     pub(crate) fn runs(&self) -> Vec<ToolRun> {
         let abandoned = |run: &ToolRun| {
             let mut run = run.clone();
             run.outcome = run.outcome.or(Some(ToolOutcome::Abandoned));
             run
         };
-        self.entries.iter().map(|entry| abandoned(&entry.run)).collect()
+        self.entries.iter().filter(|entry| !entry.echo).map(|entry| abandoned(&entry.run)).collect()
     }
 
     fn running(&self) -> impl Iterator<Item = &Entry> {
@@ -250,6 +375,17 @@ impl Journal {
         }
         after
     }
+}
+
+/// What the model is told where nobody knows whether something was done.
+fn unsure(policy: ToolPolicy, prompts: &Prompts) -> String {
+    error_text(if policy == ToolPolicy::Ask { &prompts.tool_ask } else { &prompts.tool_never })
+}
+
+/// Whether two texts are the same JSON, however it is spaced and ordered.
+pub(crate) fn same_arguments(one: &str, other: &str) -> bool {
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    one == other || parse(one).is_some_and(|one| parse(other).is_some_and(|other| one == other))
 }
 
 #[cfg(test)]

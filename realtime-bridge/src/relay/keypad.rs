@@ -38,19 +38,19 @@ impl Relay {
         self.keys.last = Some(now);
         self.keys.keys.push(digit.as_char());
         if self.config.keypad.end_key == Some(digit.as_char()) || self.keys.keys.len() >= LONGEST {
-            self.tell_keys();
+            self.tell_keys(now);
         }
     }
 
     pub(super) fn check_keys(&mut self, now: Instant) {
         if self.keys.timeout(self.config.keypad.pause).is_some_and(|at| now >= at) {
-            self.tell_keys();
+            self.tell_keys(now);
         }
     }
 
-    fn tell_keys(&mut self) {
+    fn tell_keys(&mut self, now: Instant) {
         let Some(keys) = self.keys.take() else { return };
-        self.add_item(NewItem::User(format!("{}{keys}", self.config.prompts.keys)));
+        self.note(now, NewItem::User(format!("{}{keys}", self.config.prompts.keys)));
         self.sequencer.want(Wish::new(Purpose::Keys));
     }
 }

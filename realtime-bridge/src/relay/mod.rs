@@ -23,6 +23,7 @@ mod journal;
 mod keypad;
 mod latency;
 mod ledger;
+mod memory;
 mod model;
 mod playout;
 mod sequencer;
@@ -38,6 +39,7 @@ pub(crate) use agent::error_text;
 pub use config::{BargeIn, CallConfig, Greeting, Idle, Keypad, Prompts};
 pub use event::{CallCommand, CallEvent, CallUpdate, EndReason, Speaker, ToolOutcome, TranscriptEntry, TurnLatency};
 pub use journal::{ToolAction, ToolRun};
+pub use memory::{ConversationMemory, MemoryEntry, MemoryLimits, Remembered, RememberedTool, Said};
 
 use self::{
     drops::Drops, ending::Phase, journal::Journal, keypad::KeyBuffer, latency::Latency, model::Pending,
@@ -93,6 +95,7 @@ pub struct Relay {
     sequencer: Sequencer,
     pending: Pending,
     journal: Journal,
+    memory: ConversationMemory,
     keys: KeyBuffer,
     transcript: Transcript,
     latency: Latency,
@@ -128,6 +131,7 @@ impl Relay {
             sequencer: Sequencer::default(),
             pending: Pending::default(),
             journal: Journal::default(),
+            memory: ConversationMemory::default(),
             keys: KeyBuffer::default(),
             transcript: Transcript::default(),
             latency: Latency::default(),
@@ -149,6 +153,22 @@ impl Relay {
     pub fn with_tools(mut self, tools: Vec<(String, ToolOptions)>) -> Self {
         self.journal.know(tools);
         self
+    }
+
+    /// Goes on with a conversation that another session, or another node, has begun: the model is told what is
+    /// remembered as soon as the line is up. Runs of tools that nobody saw the end of follow their
+    /// [policy](crate::tool::ToolPolicy). Without a [greeting](CallConfig::greeting) the model is asked for the answer
+    /// that the caller waits for, if any.
+    #[must_use]
+    pub fn with_memory(mut self, memory: ConversationMemory) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// What another session would have to know to go on with the conversation.
+    #[must_use]
+    pub const fn memory(&self) -> &ConversationMemory {
+        &self.memory
     }
 
     /// The whole conversation so far, in order.
@@ -220,13 +240,18 @@ impl Relay {
         if self.playout.elsewhere.is_some() {
             self.timers.no_media();
         }
+        let call = start.call_id.clone();
         self.tell(now, CallEvent::Started(start));
+        self.journal.name_call(&call, self.memory.lines());
+        self.resume(now);
         self.greet(now);
     }
 
     fn tell(&mut self, now: Instant, event: CallEvent) {
         let at = self.since_start(now);
-        self.events.push_back(CallUpdate { sequence: self.next_event, at, event });
+        let update = CallUpdate { sequence: self.next_event, at, event };
+        self.memory.apply(&update);
+        self.events.push_back(update);
         self.next_event += 1;
     }
 

@@ -199,6 +199,7 @@ impl Entry {
         }
         Some(TranscriptEntry {
             item: self.item.clone(),
+            session: 0,
             speaker: self.speaker?,
             at: self.at,
             generated,

@@ -15,8 +15,10 @@ fn journal(options: Vec<(&str, ToolOptions)>) -> Journal {
 /// The calls of an answer, as (id, tool).
 fn begin(journal: &mut Journal, now: Instant, response: &str, calls: &[(&str, &str)]) -> (usize, usize) {
     let calls = calls.iter().map(|(id, name)| ToolCall::new(*id, "item", *name, "{}")).collect();
-    let (started, unknown) = journal.begin(now, &response.into(), false, calls);
-    (started.len(), unknown.len())
+    let known = (&ConversationMemory::default(), &Prompts::default());
+    let begun = journal.begin(now, &response.into(), false, calls, known);
+    let started = begun.iter().filter(|begun| matches!(begun, Begun::Started(_))).count();
+    (started, begun.len() - started)
 }
 
 /// What follows when this run ends well; `None` when the run is not awaited.

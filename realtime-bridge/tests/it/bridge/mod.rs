@@ -9,6 +9,7 @@ mod endings;
 mod failures;
 mod formats;
 mod long_call;
+mod memory;
 mod queues;
 mod relay;
 mod sockets;

@@ -161,7 +161,7 @@ async fn what_goes_wrong_is_told_to_the_model_and_the_call_goes_on() {
         ("typed", r#"{"number": "#, "the arguments are not what the tool takes", ToolOutcome::Failed),
         ("typed", "", "missing field `number`", ToolOutcome::Failed),
         ("a", "panic", r#"{"error":"the tool failed"}"#, ToolOutcome::Failed),
-        ("slow", "{}", r#"{"error":"the tool took too long and was stopped"}"#, ToolOutcome::TimedOut),
+        ("slow", "{}", r#"{"error":"the tool took too long and was stopped. It is not known"#, ToolOutcome::TimedOut),
         ("none", "{}", r#"{"error":"there is no such tool"}"#, ToolOutcome::Unknown),
     ];
     for (index, (name, arguments, told, outcome)) in cases.into_iter().enumerate() {
