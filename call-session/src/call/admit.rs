@@ -87,14 +87,14 @@ impl CallSession {
             }
             SessionEvent::Said { lines } => lines.iter().any(|line| self.is_news(line)),
             SessionEvent::ToolStarted { run } => {
-                let known = self.tools.iter().any(|other| other.id == run.id);
+                let known = self.tools.iter().any(|other| other.key == run.key);
                 if over && !known {
                     return Err(Refused::Over);
                 }
                 !known
             }
-            SessionEvent::ToolFinished { id, .. } => {
-                self.tools.iter().any(|run| run.id == *id && run.outcome.is_none())
+            SessionEvent::ToolFinished { key, .. } => {
+                self.tools.iter().any(|run| run.key == *key && run.outcome.is_none())
             }
             SessionEvent::Recorded { recording } => {
                 let known = call.recordings.iter().find(|known| known.sid == recording.sid);
@@ -112,6 +112,7 @@ impl CallSession {
                 !over
             }
             SessionEvent::ModelDetached { .. }
+            | SessionEvent::Noted { .. }
             | SessionEvent::Used { .. }
             | SessionEvent::KeysPressed { .. }
             | SessionEvent::KeysSent { .. }

@@ -74,6 +74,11 @@ pub enum SessionEvent {
         /// The lines, each whole.
         lines: Vec<Line>,
     },
+    /// The model was told something that it has to remember.
+    Noted {
+        /// What.
+        text: String,
+    },
     /// A tool is about to run.
     ToolStarted {
         /// The run.
@@ -81,8 +86,8 @@ pub enum SessionEvent {
     },
     /// A tool has ended.
     ToolFinished {
-        /// The run.
-        id: String,
+        /// The run's key.
+        key: String,
         /// How.
         outcome: ToolOutcome,
         /// What the model was told.
@@ -162,6 +167,7 @@ impl SessionEvent {
             Self::ModelAttached { .. } => "model-attached",
             Self::ModelDetached { .. } => "model-detached",
             Self::Said { .. } => "said",
+            Self::Noted { .. } => "noted",
             Self::ToolStarted { .. } => "tool-started",
             Self::ToolFinished { .. } => "tool-finished",
             Self::Used { .. } => "used",

@@ -24,6 +24,7 @@
 mod admit;
 mod event;
 mod handoff;
+mod memory;
 mod next;
 mod parts;
 mod progress;
@@ -40,6 +41,6 @@ pub use parts::{
     ToolRun, Usage,
 };
 pub use progress::{machine, progress, reconciled, recording};
-pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, PersonLeg, Times};
+pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, Note, PersonLeg, Times};
 pub use settings::ConversationSettings;
 pub use status::Status;

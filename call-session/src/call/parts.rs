@@ -190,7 +190,7 @@ impl Line {
         };
         Self {
             stream: Some(stream),
-            item: entry.item.as_str().to_owned(),
+            item: format!("{}/{}", entry.session, entry.item.as_str()),
             speaker,
             at: began.saturating_add(entry.at).unwrap_or(began),
             generated: entry.generated.clone(),
@@ -231,6 +231,35 @@ pub enum ToolOutcome {
     Unknown,
     /// Nobody knows: the process or the call ended before it did.
     Abandoned,
+    /// It was not run, as it may have been done before.
+    Refused,
+}
+
+impl From<relay::ToolOutcome> for ToolOutcome {
+    fn from(outcome: relay::ToolOutcome) -> Self {
+        match outcome {
+            relay::ToolOutcome::Done => Self::Done,
+            relay::ToolOutcome::Failed => Self::Failed,
+            relay::ToolOutcome::TimedOut => Self::TimedOut,
+            relay::ToolOutcome::Unknown => Self::Unknown,
+            relay::ToolOutcome::Refused => Self::Refused,
+            // Of what a later version may add, nobody here knows how it ended.
+            _ => Self::Abandoned,
+        }
+    }
+}
+
+impl From<ToolOutcome> for relay::ToolOutcome {
+    fn from(outcome: ToolOutcome) -> Self {
+        match outcome {
+            ToolOutcome::Done => Self::Done,
+            ToolOutcome::Failed => Self::Failed,
+            ToolOutcome::TimedOut => Self::TimedOut,
+            ToolOutcome::Unknown => Self::Unknown,
+            ToolOutcome::Abandoned => Self::Abandoned,
+            ToolOutcome::Refused => Self::Refused,
+        }
+    }
 }
 
 /// A run of a tool.
@@ -238,6 +267,8 @@ pub enum ToolOutcome {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ToolRun {
+    /// The key under which its effect happens once; unique in the call.
+    pub key: String,
     /// The model's name for the run.
     pub id: String,
     /// The tool.
@@ -254,9 +285,15 @@ pub struct ToolRun {
 
 impl ToolRun {
     /// A run that begins.
-    pub fn new(id: impl Into<String>, name: impl Into<String>, arguments: impl Into<String>, began: Timestamp) -> Self {
-        let (id, name, arguments) = (id.into(), name.into(), arguments.into());
-        Self { id, name, arguments, began, outcome: None, output: None }
+    pub fn new(
+        key: impl Into<String>,
+        id: impl Into<String>,
+        name: impl Into<String>,
+        arguments: impl Into<String>,
+        began: Timestamp,
+    ) -> Self {
+        let (key, id, name, arguments) = (key.into(), id.into(), name.into(), arguments.into());
+        Self { key, id, name, arguments, began, outcome: None, output: None }
     }
 }
 

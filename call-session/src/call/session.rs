@@ -1,6 +1,6 @@
 //! The call, made from its events.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -149,6 +149,25 @@ pub struct CallSession {
     pub transcript: Vec<Line>,
     /// What tools did, in order.
     pub tools: Vec<ToolRun>,
+    /// What the model was told besides, in order.
+    pub notes: Vec<Note>,
+}
+
+/// Something that the model was told, to be remembered.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub text: String,
+}
+
+impl fmt::Debug for Note {
+    /// Without the words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Note").field("at", &self.at).finish_non_exhaustive()
+    }
 }
 
 /// Events that do not make a call.
@@ -260,6 +279,7 @@ impl CallSummary {
             }
             SessionEvent::Created(_)
             | SessionEvent::ModelDetached { .. }
+            | SessionEvent::Noted { .. }
             | SessionEvent::ToolStarted { .. }
             | SessionEvent::ToolFinished { .. }
             | SessionEvent::KeysPressed { .. }
@@ -334,7 +354,7 @@ impl CallSession {
     /// A call that begins to exist.
     #[must_use]
     pub fn new(id: SessionId, at: Timestamp, call: NewCall) -> Self {
-        Self { summary: CallSummary::new(id, at, call), transcript: Vec::new(), tools: Vec::new() }
+        Self { summary: CallSummary::new(id, at, call), transcript: Vec::new(), tools: Vec::new(), notes: Vec::new() }
     }
 
     /// The call that these events make.
@@ -354,16 +374,17 @@ impl CallSession {
     /// Takes an event in. Whether it may happen was decided before: see [`CallSession::admit`].
     pub fn apply(&mut self, stamped: &Stamped) {
         self.summary.apply(stamped);
-        self.apply_words(&stamped.event);
+        self.apply_words(stamped);
     }
 
     /// Takes in what an event says of the transcript and the tools: the half that a summary does not have.
-    pub fn apply_words(&mut self, event: &SessionEvent) {
-        match event {
+    pub fn apply_words(&mut self, stamped: &Stamped) {
+        match &stamped.event {
             SessionEvent::Said { lines } => lines.iter().for_each(|line| self.note(line)),
             SessionEvent::ToolStarted { run } => self.tools.push(run.clone()),
-            SessionEvent::ToolFinished { id, outcome, output } => {
-                if let Some(run) = self.tools.iter_mut().find(|run| run.id == *id) {
+            SessionEvent::Noted { text } => self.notes.push(Note { at: stamped.at, text: text.clone() }),
+            SessionEvent::ToolFinished { key, outcome, output } => {
+                if let Some(run) = self.tools.iter_mut().find(|run| run.key == *key) {
                     (run.outcome, run.output) = (Some(*outcome), output.clone());
                 }
             }

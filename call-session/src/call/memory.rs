@@ -1,0 +1,47 @@
+//! What another model session has to know to go on with a call.
+
+use jiff::Timestamp;
+use realtime_bridge::relay::{self, ConversationMemory, MemoryEntry, MemoryLimits, Remembered};
+
+use super::{CallSession, Line, Speaker, ToolRun};
+
+impl CallSession {
+    /// What a model session that goes on with the call has to know: what both have heard, what tools did, what it was
+    /// told; the newest of it within the limits. For [`Bridge::with_memory`](realtime_bridge::bridge::Bridge::with_memory).
+    #[must_use]
+    pub fn memory(&self, limits: MemoryLimits) -> ConversationMemory {
+        let heard = self.transcript.iter().filter(|line| !line.heard.is_empty());
+        let mut told: Vec<(Timestamp, MemoryEntry)> = heard.map(|line| (line.at, said(line))).collect();
+        told.extend(self.tools.iter().map(|run| (run.began, self.done(run))));
+        told.extend(self.notes.iter().map(|note| (note.at, MemoryEntry::note(&note.text))));
+        // Stable: what began at the same time stays in the order above.
+        told.sort_by_key(|(at, _)| *at);
+        let mut memory = ConversationMemory::with_limits(limits);
+        told.into_iter().for_each(|(_, entry)| memory.push(entry));
+        memory
+    }
+
+    fn done(&self, run: &ToolRun) -> MemoryEntry {
+        let ended = run.outcome.map(|outcome| (outcome.into(), run.output.clone().unwrap_or_default()));
+        let mut entry = MemoryEntry::tool(&run.id, &run.key, &run.name, &run.arguments, ended);
+        let spoken = |line: &Line| line.speaker == Speaker::Agent && line.complete && !line.interrupted;
+        let told = self.transcript.iter().any(|line| line.at > run.began && spoken(line));
+        if let Remembered::Tool(tool) = &mut entry.what {
+            tool.settled = told && run.outcome.is_some();
+        }
+        entry
+    }
+}
+
+fn said(line: &Line) -> MemoryEntry {
+    let speaker = match line.speaker {
+        Speaker::Caller => relay::Speaker::Caller,
+        // To the model, whoever spoke to the caller spoke on its side.
+        Speaker::Agent | Speaker::Person => relay::Speaker::Agent,
+    };
+    let mut entry = MemoryEntry::said(speaker, &line.heard);
+    if let Remembered::Said(said) = &mut entry.what {
+        said.interrupted = line.interrupted;
+    }
+    entry
+}
