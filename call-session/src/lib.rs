@@ -21,8 +21,12 @@
 //!
 //! - [`call`]: the aggregate. A call is its events; everything else is made from them. Pure.
 //! - [`store`]: where calls are kept: [`SessionStore`](store::SessionStore) and its implementations.
+//! - [`attach`]: carries a stream of a call and writes down what happens on it.
+//! - [`recorder`]: writes down what happens to a live call, beside the call.
 //! - [`id`]: the names of calls, streams, people and servers.
 
+pub mod attach;
 pub mod call;
 pub mod id;
+pub mod recorder;
 pub mod store;

@@ -327,6 +327,22 @@ pub struct Usage {
     pub seconds: f64,
 }
 
+impl Usage {
+    /// What is left of this without a part of it; `None` if nothing is.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Option<Self> {
+        let rest = Self {
+            input: self.input.saturating_sub(part.input),
+            input_audio: self.input_audio.saturating_sub(part.input_audio),
+            cached: self.cached.saturating_sub(part.cached),
+            output: self.output.saturating_sub(part.output),
+            output_audio: self.output_audio.saturating_sub(part.output_audio),
+            seconds: (self.seconds - part.seconds).max(0.0),
+        };
+        (rest != Self::default()).then_some(rest)
+    }
+}
+
 impl From<realtime::Usage> for Usage {
     fn from(used: realtime::Usage) -> Self {
         Self {

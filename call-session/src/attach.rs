@@ -1,0 +1,172 @@
+//! Carrying a call's audio, and writing down what happens on it.
+
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use realtime_bridge::{
+    bridge::{Bridge, CallReport},
+    media::MediaTransport,
+    realtime::RealtimeSession,
+    relay::{CallEvent, CallUpdate, EndReason},
+};
+
+use crate::{
+    call::{Line, SessionEvent, Usage},
+    id::StreamId,
+    recorder::{RecordError, Recorder},
+};
+
+/// The pause after a key that makes the next one another entry.
+const KEYS: Duration = Duration::from_secs(2);
+
+/// Carries a stream of a call to its end and writes down what happens on it: what is said and heard, tools, keys, usage,
+/// problems, and how it ended. That the stream is attached was written down before.
+///
+/// `leave` resolves with a short fixed name when this server has to leave the stream although the conversation is not over,
+/// such as `drained`: then the caller is connected again by whoever answers for it next.
+///
+/// Tools are written down before they run: the bridge gets the recorder as its journal.
+///
+/// ```
+/// # use std::{future::pending, sync::Arc};
+/// # use call_session::{attach::carry, id::StreamId, recorder::Recorder};
+/// # use realtime_bridge::{bridge::Bridge, media::MediaTransport, realtime::RealtimeSession};
+/// # async fn serve(
+/// #     recorder: Recorder, stream: StreamId, line: impl MediaTransport, session: impl RealtimeSession,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// let bridge = Bridge::new(line, session)?;
+/// let report = carry(&recorder, stream, bridge, pending()).await;
+/// recorder.kept().await?;
+/// println!("ended: {}", report.reason);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the stream at once; that it ended is not written down then.
+pub async fn carry<M, S>(
+    recorder: &Recorder,
+    stream: StreamId,
+    bridge: Bridge<M, S>,
+    leave: impl Future<Output = &'static str> + Send,
+) -> CallReport
+where
+    M: MediaTransport,
+    S: RealtimeSession + 'static,
+{
+    let bridge = bridge.with_journal(Arc::new(recorder.clone()));
+    let handle = bridge.handle();
+    let mut updates = handle.watch();
+    let mut notes = Notes::new(recorder, stream);
+    let watching = async {
+        let mut leave = pin!(leave);
+        let mut leaving = None;
+        loop {
+            let update = tokio::select! {
+                update = updates.next() => update,
+                cause = &mut leave, if leaving.is_none() => {
+                    leaving = Some(cause);
+                    // If the conversation is over by itself, all the better.
+                    let _ = handle.hang_up().await;
+                    continue;
+                }
+            };
+            match update {
+                Some(update) => notes.take(update, leaving).await,
+                None => break,
+            }
+        }
+        notes
+    };
+    let (report, mut notes) = tokio::join!(Box::pin(bridge.run()), watching);
+    notes.complete(&report).await;
+    report
+}
+
+/// What is written down of a stream.
+struct Notes<'a> {
+    recorder: &'a Recorder,
+    stream: StreamId,
+    began: Timestamp,
+    keys: String,
+    keys_at: Option<Duration>,
+    used: Usage,
+    detached: bool,
+}
+
+impl<'a> Notes<'a> {
+    fn new(recorder: &'a Recorder, stream: StreamId) -> Self {
+        let (keys, used) = (String::new(), Usage::default());
+        Self { recorder, stream, began: Timestamp::now(), keys, keys_at: None, used, detached: false }
+    }
+
+    async fn take(&mut self, update: CallUpdate, leaving: Option<&'static str>) {
+        let at = self.began.saturating_add(update.at).unwrap_or(self.began);
+        if !matches!(update.event, CallEvent::Dtmf(_)) && self.keys_at.is_some_and(|last| update.at > last + KEYS) {
+            self.keys_pressed().await;
+        }
+        match update.event {
+            CallEvent::Started(_) => {
+                self.began = Timestamp::now().saturating_sub(update.at).unwrap_or(self.began);
+            }
+            CallEvent::Transcript(entry) => self.recorder.say(Line::from_bridge(self.stream, self.began, &entry)),
+            CallEvent::Noted(text) => self.propose(SessionEvent::Noted { text }, at).await,
+            CallEvent::Dtmf(digit) => {
+                self.keys.push(digit.as_char());
+                self.keys_at = Some(update.at);
+            }
+            CallEvent::Usage(used) => self.use_up(used.into(), at).await,
+            CallEvent::ProviderProblem(problem) => {
+                let what = format!("model: {}", problem.code.as_deref().unwrap_or("unknown"));
+                self.propose(SessionEvent::Problem { what, code: None }, at).await;
+            }
+            CallEvent::Ended(reason) => self.detach(&reason, leaving, at).await,
+            _ => {}
+        }
+    }
+
+    /// A watcher that fell behind has missed updates; the report has missed none.
+    async fn complete(&mut self, report: &CallReport) {
+        for entry in &report.transcript {
+            self.recorder.say(Line::from_bridge(self.stream, self.began, entry));
+        }
+        let total = Usage::from(report.usage);
+        if let Some(rest) = total.without(&self.used) {
+            self.use_up(rest, Timestamp::now()).await;
+        }
+        if !self.detached {
+            self.detach(&report.reason, None, Timestamp::now()).await;
+        }
+    }
+
+    async fn use_up(&mut self, usage: Usage, at: Timestamp) {
+        self.used += &usage;
+        self.propose(SessionEvent::Used { usage }, at).await;
+    }
+
+    async fn detach(&mut self, reason: &EndReason, leaving: Option<&'static str>, at: Timestamp) {
+        self.detached = true;
+        self.keys_pressed().await;
+        let (cause, orderly) = match (reason, leaving) {
+            (EndReason::HungUp, Some(cause)) => (cause, false),
+            (reason, _) => (reason.name(), reason.is_orderly()),
+        };
+        let event = SessionEvent::StreamDetached { stream: self.stream, cause: cause.to_owned(), orderly };
+        self.propose(event, at).await;
+    }
+
+    async fn keys_pressed(&mut self) {
+        self.keys_at = None;
+        if !self.keys.is_empty() {
+            let keys = std::mem::take(&mut self.keys);
+            self.propose(SessionEvent::KeysPressed { keys }, Timestamp::now()).await;
+        }
+    }
+
+    async fn propose(&self, event: SessionEvent, at: Timestamp) {
+        if let Err(RecordError::Closed) = self.recorder.propose(event.at(at)).await {
+            tracing::debug!("nobody writes for the call any more");
+        }
+    }
+}
