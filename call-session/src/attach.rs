@@ -53,7 +53,7 @@ pub async fn carry<M, S>(
 ) -> CallReport
 where
     M: MediaTransport,
-    S: RealtimeSession + 'static,
+    S: RealtimeSession,
 {
     let bridge = bridge.with_journal(Arc::new(recorder.clone()));
     let handle = bridge.handle();
