@@ -35,7 +35,7 @@ mod status;
 pub use admit::Refused;
 pub use event::{Recorded, SessionEvent, Stamped, Version};
 pub use handoff::{HandoffEvent, HandoffMode};
-pub use next::Next;
+pub use next::{DRAINED, KEYS, NO_MODEL, Next};
 pub use parts::{
     AnsweredBy, Direction, Ending, Line, Mode, NewCall, Outcome, Recording, RecordingStatus, Speaker, ToolOutcome,
     ToolRun, Usage,

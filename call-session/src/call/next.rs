@@ -1,11 +1,21 @@
 //! What the caller gets when a stretch of audio is over.
 
-use super::{CallSummary, Status};
+use super::{Attachment, CallSummary, Status};
 use crate::id::StreamId;
 
-/// How often in a row a stream may fail before anything was said on it. What fails twice would fail again, and a caller
-/// is not sent round in circles.
+/// How often in a row a stream may fail before the caller said anything on it. What fails twice would fail again, and a
+/// caller is not sent round in circles.
 const FAILURES: usize = 2;
+
+/// The cause of a stream that a server left to go away. No failure: another server has the caller next.
+pub const DRAINED: &str = "drained";
+
+/// The cause of a stream that was left to press keys. No failure: it comes back.
+pub const KEYS: &str = "keys";
+
+/// The cause of a stream for which there was no model. It was tried for seconds already: the caller is not made to wait
+/// for it again.
+pub const NO_MODEL: &str = "no-model";
 
 /// What the caller gets when a stretch of audio is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,7 +66,10 @@ impl CallSummary {
         if orderly || self.end_requested.is_some() {
             return Next::HangUp;
         }
-        let silent = self.attachments.iter().rev().take_while(|attachment| !attachment.spoken).count();
-        if silent < FAILURES { Next::Reconnect } else { Next::Apologize }
+        let cause = |attachment: &Attachment| attachment.detached.as_ref().map(|end| end.cause.clone());
+        let failed = |attachment: &&Attachment| !matches!(cause(attachment).as_deref(), Some(DRAINED | KEYS));
+        let silent = self.attachments.iter().rev().take_while(|attachment| !attachment.spoken);
+        let hopeless = detached.and_then(cause).is_some_and(|cause| cause == NO_MODEL);
+        if hopeless || silent.filter(failed).count() >= FAILURES { Next::Apologize } else { Next::Reconnect }
     }
 }

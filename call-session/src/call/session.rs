@@ -11,7 +11,7 @@ use twilio_twiml::{
 
 use super::{
     AnsweredBy, ConversationSettings, Direction, Ending, HandoffEvent, Line, Mode, NewCall, Outcome, Recorded,
-    Recording, SessionEvent, Stamped, Status, ToolRun, Usage, Version,
+    Recording, SessionEvent, Speaker, Stamped, Status, ToolRun, Usage, Version,
 };
 use crate::id::{AgentId, CustomerId, LegId, NodeId, SessionId, StreamId};
 
@@ -49,7 +49,7 @@ pub struct Attachment {
     pub model: Option<String>,
     /// How it ended.
     pub detached: Option<Detached>,
-    /// Whether anything was said on it.
+    /// Whether the caller said anything on it, so that there was a conversation.
     pub spoken: bool,
 }
 
@@ -255,7 +255,8 @@ impl CallSummary {
                 }
             }
             SessionEvent::Said { lines } => {
-                for stream in lines.iter().filter_map(|line| line.stream) {
+                let spoken = |line: &&Line| line.speaker == Speaker::Caller && !line.generated.is_empty();
+                for stream in lines.iter().filter(spoken).filter_map(|line| line.stream) {
                     if let Some(attachment) = self.find(stream) {
                         attachment.spoken = true;
                     }
