@@ -5,11 +5,13 @@
 //!
 //! - [`openai`]: a voice model. It detects speech by its level, follows a script, and refuses what the real one
 //!   refuses.
-//! - [`twilio`]: an account that calls an application: webhooks, documents, media streams, callers.
+//! - [`twilio`]: an account that calls an application and is asked to call others: webhooks, documents, media streams,
+//!   callers, a REST API, telephones.
 //! - [`audio`]: recorded speech, levels, and WAV files.
 //!
 //! The binary of the same name does both from the command line; see `call-simulator --help`.
 
 pub mod audio;
+mod chance;
 pub mod openai;
 pub mod twilio;

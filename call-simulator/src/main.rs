@@ -16,6 +16,8 @@ use tracing_subscriber::EnvFilter;
 enum Command {
     /// Calls an application as Twilio does, and prints what was said and measured.
     Twilio(Box<twilio::cli::Args>),
+    /// Serves Twilio's REST API, and answers the calls that an application places; the first line printed is its base URL.
+    TwilioApi(Box<twilio::api_cli::Args>),
     /// Serves a voice model as OpenAI does; the first line printed is its base URL.
     Openai(openai::cli::Args),
 }
@@ -25,6 +27,9 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).init();
     let outcome: Result<ExitCode, Box<dyn Error>> = match Command::parse() {
         Command::Twilio(args) => twilio::cli::run(*args, &mut io::stdout()).await.map_err(Into::into),
+        Command::TwilioApi(args) => {
+            twilio::api_cli::run(*args, &mut io::stdout()).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
         Command::Openai(args) => {
             openai::cli::run(args, &mut io::stdout()).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }

@@ -53,6 +53,20 @@ pub fn write_stereo(to: impl Write + Seek, caller: &[i16], agent: &[i16]) -> Res
     Ok(())
 }
 
+/// Writes one channel.
+///
+/// # Errors
+///
+/// [`WavError::File`] when writing fails.
+pub fn write_mono(to: impl Write + Seek, samples: &[i16]) -> Result<(), WavError> {
+    let spec =
+        WavSpec { channels: 1, sample_rate: SAMPLE_RATE_HZ, bits_per_sample: 16, sample_format: SampleFormat::Int };
+    let mut wav = WavWriter::new(to, spec)?;
+    samples.iter().try_for_each(|sample| wav.write_sample(*sample))?;
+    wav.finalize()?;
+    Ok(())
+}
+
 /// [`write_stereo`] to a file, which is replaced when it exists.
 ///
 /// # Errors

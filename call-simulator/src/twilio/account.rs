@@ -1,29 +1,67 @@
 //! The account that calls belong to, and what it tells its application about them.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, OnceLock},
+    time::Duration,
+};
 
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use twilio_twiml::{
     Rfc2822, Seconds,
     jiff::Timestamp,
     phone::{Address, E164},
-    sid::{AccountSid, CallSid, StreamSid},
+    sid::{AccountSid, ApiKeySid, CallSid, RecordingSid, StreamSid},
     webhook::{
-        CallContext, CallProgress, Form, StreamEvent, StreamProgress, VoiceRequest, Webhook, signature::AuthToken,
+        AnsweringMachine, CallContext, CallProgress, Form, StreamEvent, StreamProgress, VoiceRequest, Webhook,
+        signature::AuthToken,
     },
-    words::{CallStatus, Direction, Method},
+    words::{AnsweredBy, CallEvent, CallStatus, Direction, Method},
 };
 use url::Url;
 use uuid::Uuid;
 
-use super::{debugger::Alert, dial::Dialer, interpreter::Fetch};
+use super::{
+    callback_plan::CallbackPlan,
+    debugger::Alert,
+    dial::Dialer,
+    interpreter::Fetch,
+    phonebook::Phones,
+    recordings::Recordings,
+    register::{Progress, Register},
+    rest::{RestFaults, RestSettings},
+};
 
 /// What all calls of an account share.
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) sid: AccountSid,
     pub(super) token: AuthToken,
+    pub(super) api_keys: Vec<(ApiKeySid, AuthToken)>,
     pub(super) numbers: Vec<Number>,
     pub(super) dialer: Dialer,
+    pub(super) settings: RestSettings,
+    pub(super) register: Register,
+    pub(super) recordings: Recordings,
+    pub(super) phones: Phones,
+    pub(super) rest_faults: RestFaults,
+    pub(super) callback_plan: Mutex<CallbackPlan>,
+    /// Where the REST API is served; Twilio's own address until it is.
+    pub(super) rest_base: OnceLock<String>,
+    /// The calls that the REST API has made, and its connections.
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+}
+
+impl Account {
+    /// Where something of the account is in the REST API, from the host on.
+    pub(super) fn path(&self, rest: &str) -> String {
+        format!("/2010-04-01/Accounts/{}/{rest}", self.sid)
+    }
+
+    /// The same with the host.
+    pub(super) fn address(&self, rest: &str) -> String {
+        format!("{}{}", self.rest_base.get().map_or("https://api.twilio.com", String::as_str), self.path(rest))
+    }
 }
 
 /// A telephone number of the account and where its calls are answered (Twilio: IncomingPhoneNumbers).
@@ -73,6 +111,18 @@ impl Number {
     pub(super) fn voice(&self) -> Fetch {
         Fetch { purpose: "voice", url: self.voice_url.clone(), method: self.voice_method }
     }
+
+    pub(super) fn fallback(&self) -> Option<Fetch> {
+        let url = self.fallback_url.clone()?;
+        Some(Fetch { purpose: "voice fallback", url, method: Method::Post })
+    }
+
+    /// Its status callback, which tells of the end alone and without a place.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        let url = self.status_callback.clone()?;
+        let fetch = Fetch { purpose: "call status", url, method: Method::Post };
+        Some(Progress { fetch, events: vec![CallEvent::Completed], is_numbered: false })
+    }
 }
 
 /// One leg of a call.
@@ -80,15 +130,34 @@ impl Number {
 pub(super) struct Leg {
     pub(super) account_sid: AccountSid,
     pub(super) call_sid: CallSid,
+    pub(super) parent: Option<CallSid>,
+    pub(super) direction: Direction,
     pub(super) from: Address,
     pub(super) to: Address,
     /// Parameters that the carrier adds.
     pub(super) extra: Form,
 }
 
+/// Who answered, and how long it took to tell.
+#[derive(Debug, Clone)]
+pub(super) struct Detected {
+    pub(super) answered_by: AnsweredBy,
+    pub(super) took: Duration,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ending {
+    pub(super) talked: Duration,
+    pub(super) sip_status: Option<u16>,
+    pub(super) detected: Option<AnsweredBy>,
+    /// The recording that the call was made with, its place in the API and its length.
+    pub(super) recording: Option<(RecordingSid, String, Duration)>,
+}
+
 impl Leg {
     /// What every request about the leg says.
-    fn context(&self, status: CallStatus) -> CallContext {
+    pub(super) fn context(&self, status: CallStatus) -> CallContext {
         let mut context = CallContext::new(
             self.call_sid.clone(),
             self.account_sid.clone(),
@@ -96,16 +165,19 @@ impl Leg {
             self.to.clone(),
             status,
         );
-        context.direction = Some(Direction::Inbound);
+        context.direction = Some(self.direction.clone());
         context.api_version = Some("2010-04-01".into());
         context.caller = Some(self.from.clone());
         context.called = Some(self.to.clone());
+        context.parent_call_sid = self.parent.clone();
         context
     }
 
-    /// The request for a document.
-    pub(super) fn voice_form(&self, status: CallStatus) -> Form {
+    /// The request for a document. What was detected is told only where the document waited for it.
+    pub(super) fn voice_form(&self, status: CallStatus, detected: Option<&Detected>) -> Form {
         let mut request = VoiceRequest::new(self.context(status));
+        request.answered_by = detected.map(|detected| detected.answered_by.clone());
+        request.machine_detection_duration = detected.map(|detected| detected.took.into());
         request.other = self.extra.clone();
         request.to_form()
     }
@@ -119,14 +191,36 @@ impl Leg {
         request.to_form()
     }
 
-    /// The news that the call is over, as a number's status callback has it.
-    pub(super) fn ended_form(&self, status: CallStatus, talked: Duration) -> Form {
+    /// The news of how far the call has come. A number's own callback has no place in an order.
+    pub(super) fn progress_form(&self, status: CallStatus, place: Option<u32>, ending: Option<&Ending>) -> Form {
+        let is_completed = status == CallStatus::Completed;
         let mut progress = CallProgress::new(self.context(status));
-        let seconds = u32::try_from(talked.as_secs()).unwrap_or(u32::MAX);
-        progress.call_duration = Some(Seconds(seconds));
-        progress.billed_minutes = Some(seconds.div_ceil(60));
+        if place.is_some() {
+            progress.sequence_number = place;
+            progress.source = Some("call-progress-events".into());
+        }
+        if let Some(ending) = ending {
+            let seconds = whole_seconds(ending.talked);
+            progress.call_duration = Some(Seconds(seconds));
+            progress.billed_minutes = is_completed.then_some(seconds.div_ceil(60));
+            progress.sip_response_code = ending.sip_status;
+            progress.answered_by = ending.detected.clone();
+            if let Some((sid, url, length)) = &ending.recording {
+                progress.recording_sid = Some(sid.clone());
+                progress.recording_url = Some(url.clone());
+                progress.recording_duration = Some(Seconds(whole_seconds(*length)));
+            }
+        }
         progress.timestamp = Some(Rfc2822(Timestamp::now()));
         progress.to_form()
+    }
+
+    /// Who answered, for asynchronous detection.
+    pub(super) fn detected_form(&self, detected: &Detected) -> Form {
+        let (call, account) = (self.call_sid.clone(), self.account_sid.clone());
+        let mut found = AnsweringMachine::new(call, account, detected.answered_by.clone());
+        found.detection_duration = Some(detected.took.into());
+        found.to_form()
     }
 
     /// The news of a media stream.
@@ -144,6 +238,11 @@ impl Leg {
         status.timestamp = Some(Timestamp::now());
         status.to_form()
     }
+}
+
+/// Whole seconds, as Twilio counts them.
+pub(super) fn whole_seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// A new identifier with this prefix.

@@ -59,7 +59,7 @@ pub struct Args {
 
 /// A token that no debug output shows.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret(pub(super) String);
 
 impl From<String> for Secret {
     fn from(token: String) -> Self {

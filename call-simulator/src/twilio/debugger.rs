@@ -83,6 +83,7 @@ alert_codes! {
     error DocumentRoot = 12_102, "the root is not Response";
     warning Schema = 12_200, "schema warning";
     error ContentType = 12_300, "invalid content type";
+    warning DetectionUntold = 21_262, "asynchronous detection without a callback";
     error StreamConnectTimeout = 31_901, "no answer to the WebSocket connect";
     error StreamConnectRefused = 31_902, "WebSocket connection refused";
     error StreamTls = 31_910, "TLS error on the WebSocket";

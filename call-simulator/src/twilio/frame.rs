@@ -26,3 +26,8 @@ pub(super) fn frames_in(duration: Duration) -> u64 {
 pub(super) fn start_of(index: u64) -> Duration {
     Duration::from_millis(index.saturating_mul(20))
 }
+
+/// Bytes of μ-law that play so long.
+pub(super) fn bytes_in(duration: Duration) -> usize {
+    usize::try_from(duration.as_millis()).unwrap_or(usize::MAX / 8) * 8
+}

@@ -6,7 +6,7 @@ use std::{
 };
 
 use twilio_twiml::{
-    twiml::{Connect, ConnectNoun, Repeat, Response, Stream, Verb},
+    twiml::{Connect, ConnectNoun, Digits, Repeat, Response, Stream, Verb},
     words::{Method, Track},
 };
 use url::{Host, Url};
@@ -43,6 +43,8 @@ pub(super) enum Instruction {
         times: Option<u32>,
     },
     Pause(Duration),
+    /// Press keys for the other side to hear.
+    Press(Digits),
     Stream(StreamPlan),
     /// A stream that cannot even be tried. The document goes on.
     StreamRefused {
@@ -77,18 +79,30 @@ pub(super) enum Note {
     Trap(String),
 }
 
-impl Interpreter {
-    /// A call that begins with the document at this URL.
-    pub(super) fn new(base: Url) -> Self {
-        Self { base, verbs: VecDeque::new(), action: None, silent_documents: 0, notes: Vec::new() }
+/// A call without a document.
+impl Default for Interpreter {
+    fn default() -> Self {
+        Self { base: nowhere(), verbs: VecDeque::new(), action: None, silent_documents: 0, notes: Vec::new() }
     }
+}
 
+/// The base of no URL.
+fn nowhere() -> Url {
+    Url::parse("about:blank").expect("a URL that is in the standard")
+}
+
+impl Interpreter {
     /// Goes on with this document, which came from `base`.
     pub(super) fn load(&mut self, base: Url, document: Response) {
         self.base = base;
         self.verbs = document.verbs.into();
         self.action = None;
         self.silent_documents += 1;
+    }
+
+    /// Goes on with a document that came with a request: there is nothing to resolve a relative URL against.
+    pub(super) fn load_inline(&mut self, document: Response) {
+        self.load(nowhere(), document);
     }
 
     /// What came up since it was last asked.
@@ -133,6 +147,10 @@ impl Interpreter {
                     }
                     Err(alert) => Instruction::End(CallEnd::Failed(alert)),
                 }
+            }
+            Verb::Play(play) if play.keys.is_some() => {
+                self.silent_documents = 0;
+                play.keys.map_or(Instruction::Pause(Duration::ZERO), Instruction::Press)
             }
             Verb::Hangup(_) => Instruction::End(CallEnd::HungUp),
             Verb::Connect(connect) => self.connect(*connect),
@@ -265,9 +283,9 @@ mod tests {
     use super::*;
 
     fn interpreter(twiml: &str) -> Interpreter {
-        let mut interpreter = Interpreter::new("https://bridge.example.com/voice/incoming?tenant=7".parse().unwrap());
-        let document = format!("<Response>{twiml}</Response>").parse().unwrap();
-        interpreter.load(interpreter.base.clone(), document);
+        let mut interpreter = Interpreter::default();
+        let base = "https://bridge.example.com/voice/incoming?tenant=7".parse().unwrap();
+        interpreter.load(base, format!("<Response>{twiml}</Response>").parse().unwrap());
         interpreter
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Line {
     agent_speech: SpeechTracker,
     caller_speech: SpeechTracker,
     recording: Option<Recording>,
+    /// Keys that were pressed for the telephone to hear.
+    keys_heard: String,
     pub(super) timeline: Timeline,
 }
 
@@ -55,6 +57,7 @@ impl Line {
             agent_speech: SpeechTracker::new(SPEECH_GAP),
             caller_speech: SpeechTracker::new(SPEECH_GAP),
             recording: record.then(Recording::default),
+            keys_heard: String::new(),
             timeline: Timeline::default(),
         }
     }
@@ -97,8 +100,23 @@ impl Line {
         Tick { frame: did.frame, marks: played.marks, acts: did.acts }
     }
 
+    /// Lets the telephone ring for 20 ms: nobody hears and nobody speaks.
+    pub(super) fn ring(&mut self) {
+        self.agent_speech.frame(false);
+        self.caller_speech.frame(false);
+        if let Some(recording) = &mut self.recording {
+            recording.push(&SILENT, &SILENT);
+        }
+        self.frames += 1;
+    }
+
+    /// Writes down a key that is played to the telephone.
+    pub(super) fn hear_key(&mut self, key: char) {
+        self.keys_heard.push(key);
+    }
+
     /// Ends the speech that is going on, and gives out the speech of agent and caller and the recording.
-    pub(super) fn finish(mut self) -> Finished {
+    pub(super) fn finish(&mut self) -> Finished {
         for (tracker, stopped) in
             [(&mut self.agent_speech, Event::AgentStopped), (&mut self.caller_speech, Event::CallerStopped)]
         {
@@ -109,8 +127,8 @@ impl Line {
         Finished {
             agent_speech: self.agent_speech.spans().to_vec(),
             caller_speech: self.caller_speech.spans().to_vec(),
-            timeline: self.timeline,
-            recording: self.recording.unwrap_or_default(),
+            keys_heard: std::mem::take(&mut self.keys_heard),
+            recording: self.recording.take().unwrap_or_default(),
         }
     }
 
@@ -128,11 +146,11 @@ impl Line {
 pub(super) struct Finished {
     pub(super) agent_speech: Vec<SpeechSpan>,
     pub(super) caller_speech: Vec<SpeechSpan>,
-    pub(super) timeline: Timeline,
+    pub(super) keys_heard: String,
     pub(super) recording: Recording,
 }
 
-fn is_audible(frame: &Frame) -> bool {
+pub(super) fn is_audible(frame: &Frame) -> bool {
     *frame != SILENT && energy::level_dbfs(&codec::decode(AudioFormat::MuLaw, frame)) > AUDIBLE_DBFS
 }
 
@@ -186,7 +204,7 @@ mod tests {
         let played = usize::try_from(totals.played).unwrap();
         assert_eq!(finished.recording.agent()[..played], en::AGENT_HOURS.mulaw[..played]);
         assert_eq!(finished.recording.agent().len() as u128, ended.as_millis() * 8);
-        let kinds: Vec<_> = finished.timeline.moments().iter().map(|moment| moment.event.clone()).collect();
+        let kinds: Vec<_> = line.timeline.moments().iter().map(|moment| moment.event.clone()).collect();
         assert!(kinds.contains(&Event::AgentStopped) && kinds.contains(&Event::CallerStopped), "{kinds:?}");
     }
 }

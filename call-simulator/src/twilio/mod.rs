@@ -20,31 +20,70 @@
 //! A call is what it is with Twilio: a signed webhook over HTTP, a TwiML document that is carried out, a WebSocket with
 //! a frame every 20 ms in real time. What Twilio refuses is refused, what Twilio swallows is on the [`Timeline`].
 //!
-//! Played so far are `<Say>`, `<Pause>`, `<Connect><Stream>`, `<Redirect>` and `<Hangup>`. Any other verb ends the call
-//! with [`CallEnd::NotPlayed`].
+//! The other way round, an application asks the account's REST API to call somebody, and the simulator plays the
+//! telephone, its owner or the answering machine:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use call_simulator::{audio::fixtures::en, twilio::{CallbackPlan, CallerScript, Number, Operation, PhoneScript, RestFault, TwilioSimulator}};
+//! use twilio_twiml::phone::E164;
+//!
+//! # async fn demo() -> Result<(), Box<dyn std::error::Error>> {
+//! let number = Number::new("+815012345678".parse()?, "http://127.0.0.1:3000/voice".parse()?);
+//! let twilio = TwilioSimulator::builder().auth_token("9f2c4b7a1d3e5f60718293a4b5c6d7e8").number(number).start()?;
+//! let rest = twilio.serve_rest().await?; // its `base_url()` is for the application's REST client
+//!
+//! let person = CallerScript::new().say(en::CALLER_UH_HUH).until_agent_finishes().hang_up();
+//! twilio.phone("+819012345678".parse::<E164>()?, PhoneScript::answers(person).after(Duration::from_secs(3)));
+//! twilio.phone("+819012345679".parse::<E164>()?, PhoneScript::machine(en::AGENT_APOLOGY));
+//! // The answer to the first create-call is lost, and callbacks arrive in another order, some of them twice.
+//! twilio.plan_rest(Operation::CreateCall, RestFault::AnswerLost);
+//! twilio.plan_callbacks(CallbackPlan::seeded(7, Duration::from_secs(1), 25, 0));
+//!
+//! let report = twilio.next_report().await;
+//! println!("{}\n{report}", report.timeline);
+//! # drop(rest);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Played so far are `<Say>`, `<Pause>`, `<Play digits>`, `<Connect><Stream>`, `<Redirect>` and `<Hangup>`. Any other verb
+//! ends the call with [`CallEnd::NotPlayed`].
 //!
 //! - [`TwilioSimulator`], [`Number`], [`CallOptions`]: the account and its calls.
 //! - [`CallerScript`], [`Phase`]: who calls.
-//! - [`CallReport`], [`Timeline`], [`Measures`], [`Recording`]: what became of it.
+//! - [`PhoneScript`]: who is called.
+//! - [`RestServer`], [`Operation`], [`RestFault`], [`CallbackPlan`]: the REST API, and what goes wrong with it.
+//! - [`CallReport`], [`Timeline`], [`Measures`], [`Recording`]: what became of it. In a call that the account makes, the
+//!   caller of the report is the person who was called.
 
 mod account;
+pub mod api_cli;
 mod call;
+mod callback_plan;
 mod caller;
 mod callers;
 pub mod cli;
 mod clock;
 mod debugger;
+mod detection;
 mod dial;
 mod document;
+mod dtmf;
 mod frame;
 mod interpreter;
 mod line;
 mod measures;
 mod media_stream;
 mod overrides;
+mod phone;
+mod phonebook;
 mod playout;
 mod recording;
+mod recordings;
+mod register;
 mod report;
+mod rest;
 mod say;
 mod script;
 mod simulator;
@@ -54,11 +93,14 @@ mod timeline;
 mod webhook;
 
 pub use account::Number;
+pub use callback_plan::{Callback, CallbackPlan};
 pub use debugger::{Alert, AlertCode};
 pub use measures::{BargeIn, Measures, Response};
 pub use media_stream::StreamCounts;
+pub use phone::PhoneScript;
 pub use recording::Recording;
 pub use report::{CallEnd, CallReport, StreamReport};
+pub use rest::{Operation, RestFault, RestServer};
 pub use script::{CallerScript, Phase};
 pub use simulator::{Builder, CallOptions, StartError, TwilioSimulator};
 pub use speech::SpeechSpan;

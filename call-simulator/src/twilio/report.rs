@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use tokio::time::Instant;
 use twilio_twiml::{
     sid::{CallSid, StreamSid},
-    words::CallStatus,
+    words::{AnsweredBy, CallStatus},
 };
 
 use super::{
@@ -42,6 +42,10 @@ pub struct CallReport {
     pub caller_speech: Vec<SpeechSpan>,
     /// How the call felt.
     pub measures: Measures,
+    /// Keys that the telephone heard, from `<Play digits>` and `SendDigits`, without pauses.
+    pub keys_heard: String,
+    /// Who answered, if detection ran to its end.
+    pub answered_by: Option<AnsweredBy>,
     /// The media streams, in the order they were opened.
     pub streams: Vec<StreamReport>,
     /// What was said.
@@ -98,6 +102,35 @@ pub enum CallEnd {
     RedirectLoop,
     /// The call was longer than its limit.
     TimeLimit,
+    /// The telephone that was called is busy.
+    Busy,
+    /// Nobody answered the telephone that was called.
+    NoAnswer,
+    /// The telephone that was called cannot be reached.
+    Unreachable {
+        /// The carrier's answer.
+        sip_status: u16,
+    },
+    /// The REST API gave the call up before it was answered.
+    Canceled,
+    /// The REST API ended the call.
+    EndedByApi,
+}
+
+impl CallEnd {
+    /// What Twilio calls it.
+    pub(super) const fn status(&self, was_answered: bool) -> CallStatus {
+        match self {
+            _ if was_answered => CallStatus::Completed,
+            Self::Busy => CallStatus::Busy,
+            Self::Canceled => CallStatus::Canceled,
+            // Whoever gives up while it rings was not answered.
+            Self::CallerHungUp { .. } | Self::CallerGaveUp { .. } | Self::TimeLimit | Self::NoAnswer => {
+                CallStatus::NoAnswer
+            }
+            _ => CallStatus::Failed,
+        }
+    }
 }
 
 impl CallReport {
@@ -118,6 +151,11 @@ impl fmt::Display for CallEnd {
             Self::NotPlayed { verb } => write!(f, "the simulator does not play <{verb}>"),
             Self::RedirectLoop => f.write_str("redirects in circles"),
             Self::TimeLimit => f.write_str("time limit"),
+            Self::Busy => f.write_str("busy"),
+            Self::NoAnswer => f.write_str("no answer"),
+            Self::Unreachable { sip_status } => write!(f, "cannot be reached (SIP {sip_status})"),
+            Self::Canceled => f.write_str("canceled by the REST API"),
+            Self::EndedByApi => f.write_str("ended by the REST API"),
         }
     }
 }

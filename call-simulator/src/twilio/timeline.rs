@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use twilio_twiml::sid::StreamSid;
+use twilio_twiml::{sid::StreamSid, words::AnsweredBy};
 
 use super::{debugger::Alert, report::CallEnd};
 
@@ -33,6 +33,19 @@ pub enum Event {
         /// Who is called.
         to: String,
     },
+    /// Dialling has begun, in a call that the account makes.
+    Dialled,
+    /// The telephone rings, in a call that the account makes.
+    Ringing,
+    /// It was found out who answered.
+    Detected {
+        /// Who.
+        answered_by: AnsweredBy,
+        /// How long it took, from the answer.
+        took: Duration,
+    },
+    /// The REST API gave the call something else to do.
+    Redirected,
     /// A webhook was sent.
     WebhookSent {
         /// What for.
@@ -147,6 +160,8 @@ pub enum StreamEnd {
     SocketDropped,
     /// The call ended.
     CallEnded,
+    /// The REST API gave the call something else to do.
+    Redirected,
 }
 
 impl Timeline {
@@ -195,6 +210,12 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Placed { from, to } => write!(f, "call      {from} → {to}"),
+            Self::Dialled => f.write_str("call      is dialled"),
+            Self::Ringing => f.write_str("call      rings"),
+            Self::Detected { answered_by, took } => {
+                write!(f, "call      answered by {answered_by}, known after {} ms", took.as_millis())
+            }
+            Self::Redirected => f.write_str("call      redirected by the REST API"),
             Self::WebhookSent { purpose, method, url } => write!(f, "webhook   {purpose}: {method} {url}"),
             Self::WebhookAnswered { purpose, status, took } => {
                 write!(f, "webhook   {purpose}: {status} after {} ms", took.as_millis())
@@ -235,6 +256,7 @@ impl fmt::Display for StreamEnd {
             Self::ConnectionLost => "the connection was lost",
             Self::SocketDropped => "the network dropped the socket",
             Self::CallEnded => "the call ended",
+            Self::Redirected => "the call was redirected",
         })
     }
 }

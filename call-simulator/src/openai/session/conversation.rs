@@ -8,11 +8,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use realtime_bridge::audio::AudioFormat;
 use serde_json::{Value, json};
 
-use super::{
+use super::usage::{self, Tokens};
+use crate::{
     chance::Chance,
-    usage::{self, Tokens},
+    openai::{ApiError, recording::RecordedItem},
 };
-use crate::openai::{ApiError, recording::RecordedItem};
 
 /// Items in order.
 #[derive(Debug)]

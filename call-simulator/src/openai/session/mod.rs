@@ -4,7 +4,6 @@
 //! randomness is touched, so that a ten-minute call runs in milliseconds.
 
 mod cast;
-mod chance;
 mod client_event;
 mod config;
 mod conversation;
@@ -25,7 +24,6 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cast::Cast;
-use chance::Chance;
 use config::Config;
 use conversation::Conversation;
 use input::Input;
@@ -42,6 +40,7 @@ use super::{
     script::{Act, OnOpen, OnUpdate, Script},
     settings::{Model, Settings},
 };
+use crate::chance::Chance;
 
 /// What opens a session.
 #[derive(Debug, Clone, PartialEq, Eq)]

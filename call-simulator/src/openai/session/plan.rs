@@ -7,7 +7,8 @@ use std::{
 
 use realtime_bridge::audio::AudioFormat;
 
-use super::{chance::Chance, config::ResponseConfig};
+use super::config::ResponseConfig;
+use crate::chance::Chance;
 use crate::{
     audio::codec,
     openai::{

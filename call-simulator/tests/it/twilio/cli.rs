@@ -1,9 +1,17 @@
-//! `call-simulator twilio`, without the binary around it.
+//! `call-simulator twilio`, without the binary around it, and `twilio-api` with it.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 
 use call_simulator::twilio::cli;
 use clap::Parser;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
+use twilio_twiml::{
+    rest::{Client, Config, Credentials, NewCall},
+    twiml::Response,
+};
 
 use super::app::{Script, TOKEN};
 
@@ -51,4 +59,29 @@ async fn a_call_from_the_command_line_is_printed_and_saved() {
     assert!(
         CommandLine::try_parse_from(["twilio", "--webhook", &webhook, "--auth-token", "x", "--caller", "?"]).is_err()
     );
+}
+
+#[tokio::test]
+async fn the_api_is_served_by_the_program() {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_call-simulator"))
+        .args(["twilio-api", "--auth-token", TOKEN, "--account-sid", "AC0123456789abcdef0123456789abcdef"])
+        .args(["--phone", "+819012345678=busy"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let base_url = lines.next_line().await.unwrap().unwrap();
+    let account = "AC0123456789abcdef0123456789abcdef".parse().unwrap();
+    let config = Config::new(account, Credentials::auth_token(TOKEN)).with_base_url(base_url);
+    let document = Response::new().hangup().to_inline().unwrap();
+    let call = NewCall::new("+819012345678", "+815012345678", document);
+    let call = Client::new(config).unwrap().calls().create(&call).await.unwrap();
+    loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        if line.starts_with(call.sid.as_str()) {
+            assert!(line.contains("busy"), "{line}");
+            break;
+        }
+    }
 }

@@ -5,5 +5,7 @@
 mod app;
 mod calls;
 mod cli;
+mod outbound;
+mod rest;
 mod streams;
 mod webhooks;

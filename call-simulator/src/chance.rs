@@ -2,10 +2,10 @@
 
 /// SplitMix64, which is enough for ids and sizes and needs no dependency.
 #[derive(Debug, Clone)]
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -18,12 +18,17 @@ impl Chance {
     }
 
     /// A number from `min` to `max`, inclusive.
-    pub(super) fn between(&mut self, min: u64, max: u64) -> u64 {
+    pub(crate) fn between(&mut self, min: u64, max: u64) -> u64 {
         min + self.next() % (max.max(min) - min + 1)
     }
 
+    /// Whether something happens that happens so many times in a hundred.
+    pub(crate) fn percent(&mut self, percent: u8) -> bool {
+        self.between(0, 99) < u64::from(percent)
+    }
+
     /// An id as the provider makes them: the prefix, `_`, 21 letters and digits.
-    pub(super) fn id(&mut self, prefix: &str) -> String {
+    pub(crate) fn id(&mut self, prefix: &str) -> String {
         const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         let mut id = format!("{prefix}_");
         for _ in 0..21 {
