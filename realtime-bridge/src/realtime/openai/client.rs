@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
-use http::HeaderMap;
+use http::{HeaderMap, Request};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -14,11 +14,12 @@ use super::{
     endpoint::Endpoint,
     session::{binary, close_reason, session_error},
     settings,
+    sip::SipCallId,
     socket::Socket,
     wire::{ClientEvent, ErrorBody, ServerEvent, Session, SessionUpdate},
 };
 use crate::{
-    realtime::{ConnectError, ErrorClass, RealtimeClient, SessionConfig, classify},
+    realtime::{Capabilities, ConnectError, ErrorClass, PlaybackOwner, RealtimeClient, SessionConfig, classify},
     websocket::{Limits, WebSocket},
 };
 
@@ -52,12 +53,56 @@ impl OpenAiClient {
         &self.config
     }
 
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     async fn open(
         &self,
         config: &SessionConfig,
         update: Session,
         waiting_for: &mut &'static str,
     ) -> Result<OpenAiSession, ConnectError> {
+        let (mut socket, _) = self.reach(self.endpoint.request(), waiting_for).await?;
+        let updated = self.set_up(&mut socket, update, waiting_for).await?;
+        let info = settings::agreed(config, &updated)?;
+        Ok(OpenAiSession::new(socket, info, &self.config))
+    }
+
+    /// Opens the control socket of a call. Without a configuration the session stays as it was set up before.
+    pub(super) async fn open_control(
+        &self,
+        call: &SipCallId,
+        config: Option<&SessionConfig>,
+    ) -> Result<OpenAiSession, ConnectError> {
+        let limit = self.config.connect_timeout;
+        let mut waiting_for = "";
+        let opened = timeout(limit, self.open_control_within(call, config, &mut waiting_for)).await;
+        opened.unwrap_or(Err(ConnectError::Timeout { limit, waiting_for }))
+    }
+
+    async fn open_control_within(
+        &self,
+        call: &SipCallId,
+        config: Option<&SessionConfig>,
+        waiting_for: &mut &'static str,
+    ) -> Result<OpenAiSession, ConnectError> {
+        let update = config.map(settings::control).transpose()?;
+        let (mut socket, mut session) = self.reach(self.endpoint.control(call), waiting_for).await?;
+        if let Some(update) = update {
+            session = self.set_up(&mut socket, update, waiting_for).await?;
+        }
+        let info = settings::agreed_by_sip(config, &session)?;
+        let capabilities = Capabilities::client_driven().with_playback(PlaybackOwner::Provider);
+        Ok(OpenAiSession::new(socket, info, &self.config).with_capabilities(capabilities))
+    }
+
+    /// Opens a socket and waits for its session, which has the provider's settings.
+    async fn reach(
+        &self,
+        request: Request<()>,
+        waiting_for: &mut &'static str,
+    ) -> Result<(WebSocket<Socket>, Session), ConnectError> {
         let unreachable = |error: std::io::Error| ConnectError::Transport(Box::new(error));
         let socket = Socket::connect(&self.endpoint, waiting_for).await.map_err(unreachable)?;
         *waiting_for = "the WebSocket upgrade";
@@ -66,19 +111,27 @@ impl OpenAiClient {
             write_buffer: WRITE_BUFFER,
             max_message: self.config.max_message_size,
         };
-        let upgrade = WebSocket::connect(socket, self.endpoint.request(), limits).await;
+        let upgrade = WebSocket::connect(socket, request, limits).await;
         let mut socket = upgrade.map_err(|error| self.upgrade_failed(error))?;
 
         // An open socket is not yet a session: a wrong key may be told only now.
         *waiting_for = "session.created";
-        self.await_session(&mut socket, |event| matches!(event, ServerEvent::SessionCreated(_))).await?;
+        let created = self.await_session(&mut socket, |event| matches!(event, ServerEvent::SessionCreated(_))).await?;
+        Ok((socket, created))
+    }
+
+    /// Sends the settings and waits for what the provider made of them.
+    async fn set_up(
+        &self,
+        socket: &mut WebSocket<Socket>,
+        update: Session,
+        waiting_for: &mut &'static str,
+    ) -> Result<Session, ConnectError> {
         let update = SessionUpdate { event_id: Some(SETUP.into()), session: update };
         let update = Message::text(ClientEvent::SessionUpdate(update).to_json());
         socket.send(update).await.map_err(|error| self.setup_failed(error))?;
         *waiting_for = "session.updated";
-        let updated = self.await_session(&mut socket, |event| matches!(event, ServerEvent::SessionUpdated(_))).await?;
-        let info = settings::agreed(config, &updated)?;
-        Ok(OpenAiSession::new(socket, info, &self.config))
+        self.await_session(socket, |event| matches!(event, ServerEvent::SessionUpdated(_))).await
     }
 
     /// Reads until the event that is waited for. Whatever else comes before it is the provider's small talk, unless it
@@ -147,7 +200,7 @@ impl RealtimeClient for OpenAiClient {
 }
 
 /// The error of an HTTP answer: `{"error": {…}}`.
-fn error_in_body(body: &[u8]) -> Option<crate::realtime::ProviderError> {
+pub(super) fn error_in_body(body: &[u8]) -> Option<crate::realtime::ProviderError> {
     #[derive(serde::Deserialize)]
     struct Body {
         error: ErrorBody,
@@ -156,7 +209,7 @@ fn error_in_body(body: &[u8]) -> Option<crate::realtime::ProviderError> {
 }
 
 /// `Retry-After` in seconds. The other form, a date, is not used by the provider and would need a wall clock.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
     let seconds: f64 = text.trim().parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()

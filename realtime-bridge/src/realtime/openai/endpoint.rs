@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
-use super::{ConfigError, OpenAiConfig};
+use super::{ConfigError, OpenAiConfig, sip::SipCallId};
 
 /// Where a configuration leads: everything about a connection that is the same for each of them.
 #[derive(Debug, Clone)]
@@ -16,8 +16,20 @@ pub(super) struct Endpoint {
     pub(super) port: u16,
     /// `None` for a connection in the clear.
     pub(super) tls: Option<Tls>,
-    uri: Uri,
+    place: Place,
     headers: HeaderMap,
+}
+
+/// A checked URL in its parts.
+#[derive(Debug, Clone)]
+struct Place {
+    secure: bool,
+    /// From the authority to `/realtime`.
+    root: String,
+    /// The query of the base URL, with `&` behind it.
+    query: String,
+    /// For a new session.
+    uri: Uri,
 }
 
 /// Shared by all connections, which also lets them resume each other's TLS sessions.
@@ -35,22 +47,57 @@ impl Endpoint {
         let headers = headers(config, &mut problems);
         let place = place(config, &mut problems);
         match place {
-            Some((uri, secure)) if problems.is_empty() => Self::resolve(uri, secure, headers, config),
+            Some(place) if problems.is_empty() => Self::resolve(place, headers, config),
             _ => Err(ConfigError { problems }),
         }
     }
 
-    fn resolve(uri: Uri, secure: bool, headers: HeaderMap, config: &OpenAiConfig) -> Result<Self, ConfigError> {
+    fn resolve(place: Place, headers: HeaderMap, config: &OpenAiConfig) -> Result<Self, ConfigError> {
+        let Place { uri, secure, .. } = &place;
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let tls = if secure { Some(tls(&host, config)?) } else { None };
-        Ok(Self { host, port, tls, uri, headers })
+        let port = uri.port_u16().unwrap_or(if *secure { 443 } else { 80 });
+        let tls = if *secure { Some(tls(&host, config)?) } else { None };
+        Ok(Self { host, port, tls, place, headers })
     }
 
-    /// The upgrade request, with a fresh key.
+    /// The upgrade request for a new session, with a fresh key.
     pub(super) fn request(&self) -> Request<()> {
+        self.upgrade(self.place.uri.clone())
+    }
+
+    /// The upgrade request for the control socket of a call, with a fresh key.
+    pub(super) fn control(&self, call: &SipCallId) -> Request<()> {
+        let Place { secure, root, query, .. } = &self.place;
+        let uri = format!("{}://{root}?{query}call_id={call}", if *secure { "wss" } else { "ws" });
+        self.upgrade(uri.parse().expect("the root was parsed, and a call's name needs no escape"))
+    }
+
+    /// A request about a call, whose body is JSON or empty.
+    pub(super) fn about(&self, call: &SipCallId, action: &str, body: String) -> Request<String> {
+        let Place { root, query, .. } = &self.place;
+        let path = root.find('/').map_or("", |slash| &root[slash..]);
+        let query = query.strip_suffix('&').map_or_else(String::new, |query| format!("?{query}"));
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = format!("{path}/calls/{call}/{action}{query}")
+            .parse()
+            .expect("the root was parsed, and a call's name needs no escape");
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        for name in [header::CONNECTION, header::UPGRADE, header::SEC_WEBSOCKET_VERSION] {
+            headers.remove(name);
+        }
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        if !request.body().is_empty() {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(header::CONTENT_TYPE, json);
+        }
+        request
+    }
+
+    fn upgrade(&self, uri: Uri) -> Request<()> {
         let mut request = Request::new(());
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         let key = HeaderValue::from_str(&generate_key()).expect("base64 is a header value");
         request.headers_mut().insert(header::SEC_WEBSOCKET_KEY, key);
@@ -81,8 +128,8 @@ fn check_numbers(config: &OpenAiConfig, problems: &mut Vec<String>) {
     }
 }
 
-/// The URL to ask for, and whether it is to be encrypted.
-fn place(config: &OpenAiConfig, problems: &mut Vec<String>) -> Option<(Uri, bool)> {
+/// The URL to ask for, in its parts.
+fn place(config: &OpenAiConfig, problems: &mut Vec<String>) -> Option<Place> {
     let (scheme, rest) = match config.base_url.split_once("://") {
         Some((scheme @ ("http" | "https" | "ws" | "wss"), rest)) => (scheme, rest),
         _ => {
@@ -94,15 +141,16 @@ fn place(config: &OpenAiConfig, problems: &mut Vec<String>) -> Option<(Uri, bool
     let (root, query) = rest.split_once('?').map_or((rest, ""), |(root, query)| (root, query));
     let root = root.trim_end_matches('/');
     let path = if root.ends_with("/realtime") { "" } else { "/realtime" };
+    let root = format!("{root}{path}");
     let query = if query.is_empty() { String::new() } else { format!("{query}&") };
     let model = percent_encoded(&config.model);
-    let text = format!("{}://{root}{path}?{query}model={model}", if secure { "wss" } else { "ws" });
+    let text = format!("{}://{root}?{query}model={model}", if secure { "wss" } else { "ws" });
     match text.parse::<Uri>() {
         Ok(uri) if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
             problems.push("base_url has a user name in it".into());
             None
         }
-        Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Some((uri, secure)),
+        Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Some(Place { secure, root, query, uri }),
         Ok(_) => {
             problems.push("base_url has no host".into());
             None

@@ -48,6 +48,10 @@
 //! A session in the clear holds up to 7 KiB, of which 4 are the read buffer; a larger message takes more while it comes.
 //! TLS adds buffers of its own.
 //!
+//! # Telephone calls without us
+//!
+//! [`sip`] leads calls that reach the provider over SIP; [`webhook`] tells that one is ringing.
+//!
 //! # Other services
 //!
 //! [`OpenAiConfig::with_base_url`] leads elsewhere: to a simulator on loopback, or to Azure with
@@ -64,7 +68,9 @@ mod endpoint;
 mod keep_alive;
 mod session;
 mod settings;
+pub mod sip;
 mod socket;
+pub mod webhook;
 pub mod wire;
 
 pub use api_key::ApiKey;

@@ -65,6 +65,12 @@ impl OpenAiSession {
         }
     }
 
+    /// Another provider's, or another way to it; the limit of a session is the same.
+    pub(super) fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities.with_session_limit(SESSION_LIMIT);
+        self
+    }
+
     fn is_open(&self) -> bool {
         !self.ended && self.closing.is_none()
     }

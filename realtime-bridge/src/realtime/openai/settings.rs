@@ -54,6 +54,45 @@ pub(super) fn session(config: &SessionConfig) -> Result<Session, ConnectError> {
     })
 }
 
+/// The body that accepts a call: as little as it can be, since what the provider does not like in it can fail after it
+/// has been answered well.
+pub(super) fn accept(model: &str, config: &SessionConfig) -> Result<Session, ConnectError> {
+    session(config)?;
+    let output = AudioOutput { voice: Some(voice(&config.voice)), ..AudioOutput::default() };
+    Ok(Session {
+        model: Some(model.to_owned()),
+        instructions: Some(config.instructions.clone()),
+        audio: Some(Audio { input: None, output: Some(output) }),
+        ..Session::realtime()
+    })
+}
+
+/// The update over the control socket of a call: everything but the formats, which are between the carrier and the
+/// provider, and the voice, which was told before and cannot be changed once it has spoken.
+pub(super) fn control(config: &SessionConfig) -> Result<Session, ConnectError> {
+    let mut session = session(config)?;
+    if let Some(audio) = &mut session.audio {
+        if let Some(input) = &mut audio.input {
+            input.format = None;
+        }
+        audio.output = config.speed.map(|speed| AudioOutput { speed: Some(decimal(speed)), ..AudioOutput::default() });
+    }
+    Ok(session)
+}
+
+/// As [`agreed`], for a call whose audio does not pass us.
+pub(super) fn agreed_by_sip(config: Option<&SessionConfig>, echo: &Session) -> Result<SessionInfo, ConnectError> {
+    let defaults = SessionConfig::default();
+    if let Some(config) = config {
+        same_voice(config, echo)?;
+    }
+    let config = config.unwrap_or(&defaults);
+    let name = |text: &Option<String>| text.clone().unwrap_or_default();
+    // Both the same, so that a relay converts nothing: no audio comes by.
+    let info = SessionInfo::new(name(&echo.id), name(&echo.model), config.output_format, config.output_format);
+    Ok(info.with_turn_owner(config.turn_detection.owner()))
+}
+
 /// Holds the provider's echo against what was asked for. Audio in another format would be noise to either side, and
 /// a voice cannot be changed once it has spoken, so these must be right before the caller is heard.
 pub(super) fn agreed(config: &SessionConfig, echo: &Session) -> Result<SessionInfo, ConnectError> {
@@ -61,16 +100,22 @@ pub(super) fn agreed(config: &SessionConfig, echo: &Session) -> Result<SessionIn
     let output = echo.audio.as_ref().and_then(|audio| audio.output.as_ref());
     same_format("the input format", config.input_format, input.and_then(|input| input.format.as_ref()))?;
     same_format("the output format", config.output_format, output.and_then(|output| output.format.as_ref()))?;
-    // Compatible services do not all tell the voice.
-    if let Some(got) = output.and_then(|output| output.voice.as_ref())
-        && *got != voice(&config.voice)
-    {
-        let (asked, got) = (config.voice.clone(), got.as_str().to_owned());
-        return Err(ConnectError::NotAsAsked { what: "the voice", asked, got });
-    }
+    same_voice(config, echo)?;
     let name = |text: &Option<String>| text.clone().unwrap_or_default();
     let info = SessionInfo::new(name(&echo.id), name(&echo.model), config.input_format, config.output_format);
     Ok(info.with_turn_owner(config.turn_detection.owner()))
+}
+
+fn same_voice(config: &SessionConfig, echo: &Session) -> Result<(), ConnectError> {
+    let output = echo.audio.as_ref().and_then(|audio| audio.output.as_ref());
+    match output.and_then(|output| output.voice.as_ref()) {
+        Some(got) if *got != voice(&config.voice) => {
+            let (asked, got) = (config.voice.clone(), got.as_str().to_owned());
+            Err(ConnectError::NotAsAsked { what: "the voice", asked, got })
+        }
+        // Compatible services do not all tell the voice.
+        _ => Ok(()),
+    }
 }
 
 fn same_format(what: &'static str, asked: AudioFormat, got: Option<&Format>) -> Result<(), ConnectError> {

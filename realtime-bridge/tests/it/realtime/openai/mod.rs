@@ -7,5 +7,7 @@ mod connect;
 mod events;
 mod server;
 mod session;
+mod sip;
 mod tls;
+mod webhook;
 mod wire;
