@@ -4,9 +4,9 @@
 //! ```no_run
 //! use realtime_bridge::{
 //!     bridge::Bridge,
-//! //!     realtime::{
+//!     realtime::{
 //!         SessionConfig,
-//!         openai::{OpenAiClient, OpenAiConfig, sip::{RejectStatus, SipCalls}, webhook::IncomingCall},
+//!         openai::{OpenAiClient, OpenAiConfig, sip::SipCalls, webhook::IncomingCall},
 //!     },
 //!     relay::CallConfig,
 //! };
