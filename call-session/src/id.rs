@@ -121,3 +121,11 @@ impl NodeId {
         Self(Uuid::now_v7().simple().to_string().into())
     }
 }
+
+impl CustomerId {
+    /// A name for a customer whom no record has named. Later ones are greater.
+    #[must_use]
+    pub fn unique() -> Self {
+        Self(Uuid::now_v7().simple().to_string().into())
+    }
+}

@@ -23,10 +23,12 @@
 //! - [`store`]: where calls are kept: [`SessionStore`](store::SessionStore) and its implementations.
 //! - [`attach`]: carries a stream of a call and writes down what happens on it.
 //! - [`recorder`]: writes down what happens to a live call, beside the call.
+//! - [`directory`]: who calls are made for and who they are with: agents and customers.
 //! - [`id`]: the names of calls, streams, people and servers.
 
 pub mod attach;
 pub mod call;
+pub mod directory;
 pub mod id;
 pub mod recorder;
 pub mod store;

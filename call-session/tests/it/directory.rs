@@ -1,0 +1,137 @@
+//! Agents and customers: each backend against the contract, the seed, and the check before a call.
+
+use std::sync::Arc;
+
+use call_session::{
+    call::{Direction, NewCall},
+    directory::{
+        Agent, AgentStatus, CallerNumber, CallerNumbers, Customer, Directory, NotCallable, Seed,
+        memory::MemoryDirectory, outbound,
+    },
+};
+use serde_json::json;
+use twilio_twiml::phone::E164;
+
+/// One test for each check, for each backend.
+macro_rules! conforms {
+    ($empty:expr => $($check:ident)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $check() {
+            let directory: Arc<dyn Directory> = Arc::new($empty);
+            call_session::directory::conformance::$check(directory).await;
+        }
+    )+};
+    ($empty:expr) => {
+        conforms! { $empty =>
+            gives_back_what_was_put
+            refuses_what_was_decided_on_something_else
+            keeps_one_of_many_puts
+            gives_a_number_to_one_customer
+            frees_a_number_that_was_changed
+            makes_one_customer_of_an_unknown_number
+            gives_the_customer_of_a_known_number
+            lists_customers_newest_first_in_pages
+            keeps_pages_while_customers_are_added
+            lists_agents_by_name
+            takes_a_seed_once
+        }
+    };
+}
+
+mod memory {
+    use super::*;
+
+    conforms!(MemoryDirectory::new());
+}
+
+fn number(text: &str) -> E164 {
+    text.parse().expect("a number")
+}
+
+fn sato() -> Agent {
+    Seed::sample().agents.remove(0)
+}
+
+fn yamada() -> Customer {
+    Seed::sample().customers.remove(0)
+}
+
+#[test]
+fn a_call_is_made_from_what_is_known_of_both_sides() {
+    let (agent, customer) = (sato(), yamada());
+    let call = outbound(Some(&agent), Some(&customer)).unwrap();
+    assert_eq!((&call.from, &call.to), (&number("+81300000001"), &customer.phone));
+    assert_eq!(Some(&call.settings), agent.settings.as_ref());
+    let call = NewCall::from(call);
+    assert_eq!(call.direction, Direction::Outbound);
+    assert_eq!((call.from.phone(), call.to.phone()), (Some(&number("+81300000001")), Some(&customer.phone)));
+    assert_eq!((call.agent, call.customer), (Some(agent.id), Some(customer.id)));
+    assert_eq!(Some(call.settings), agent.settings);
+}
+
+#[test]
+fn a_call_that_cannot_be_made_says_what_is_missing() {
+    let (agent, customer) = (sato(), yamada());
+    let check = |agent: Option<&Agent>, customer: Option<&Customer>, error: NotCallable, status: u16| {
+        assert_eq!(outbound(agent, customer), Err(error));
+        assert_eq!(error.http_status(), status);
+    };
+    check(Some(&agent), None, NotCallable::NoCustomer, 404);
+    check(None, None, NotCallable::NoCustomer, 404);
+    check(None, Some(&customer), NotCallable::NoAgentSettings, 404);
+    let mut silent = agent.clone();
+    silent.settings = None;
+    check(Some(&silent), Some(&customer), NotCallable::NoAgentSettings, 404);
+    let mut numberless = agent;
+    numberless.caller_numbers.deactivate();
+    check(Some(&numberless), Some(&customer), NotCallable::NoActiveNumber, 400);
+}
+
+#[test]
+fn at_most_one_caller_number_is_active() {
+    let (one, two) = ("+81300000001", "+81300000002");
+    let mut numbers = CallerNumbers::default();
+    assert_eq!(numbers.active(), None);
+    numbers.activate(number(one));
+    numbers.activate(number(two));
+    numbers.activate(number(one));
+    let expected = json!([{"number": one, "active": true}, {"number": two, "active": false}]);
+    assert_eq!(serde_json::to_value(&numbers).unwrap(), expected);
+    assert_eq!(serde_json::from_value::<CallerNumbers>(expected).unwrap(), numbers);
+    numbers.remove(&number(one));
+    assert_eq!(numbers.active(), None);
+    assert_eq!(numbers.iter().collect::<Vec<_>>(), [&CallerNumber { number: number(two), active: false }]);
+
+    for bad in [
+        json!([{"number": one, "active": true}, {"number": two, "active": true}]),
+        json!([{"number": one, "active": true}, {"number": one}]),
+        json!([{"number": "0300000001", "active": true}]),
+    ] {
+        assert!(serde_json::from_value::<CallerNumbers>(bad.clone()).is_err(), "{bad} was taken");
+    }
+}
+
+#[test]
+fn the_sample_reaches_nobody_and_lacks_something_for_each_check() {
+    let seed = Seed::sample();
+    let callers = seed.agents.iter().flat_map(|agent| agent.caller_numbers.iter().map(|known| &known.number));
+    let phones = seed.agents.iter().filter_map(|agent| agent.phone.as_ref());
+    for number in seed.customers.iter().map(|customer| &customer.phone).chain(callers).chain(phones) {
+        let national = number.as_str().strip_prefix("+81").expect("a number in Japan");
+        let area = ["90", "50", "3", "6"].into_iter().find_map(|area| national.strip_prefix(area));
+        assert!(area.expect("an area of the sample").starts_with("0000"), "{number} may be somebody's");
+    }
+    let callable = |agent: &&Agent| outbound(Some(agent), seed.customers.first()).is_ok();
+    assert_eq!(seed.agents.iter().filter(callable).count(), 2);
+    assert!(seed.agents.iter().any(|agent| agent.status == AgentStatus::Available));
+    assert_eq!(serde_json::from_value::<Seed>(serde_json::to_value(&seed).unwrap()).unwrap(), seed);
+}
+
+#[test]
+fn debug_shows_nothing_personal() {
+    let (agent, customer) = (sato().with_phone(number("+819000000199")), yamada());
+    let shown = format!("{agent:?} {customer:?} {:?}", outbound(Some(&agent), Some(&customer)));
+    for personal in ["8190", "8130", "佐藤", "山田", "午前"] {
+        assert!(!shown.contains(personal), "{shown} shows {personal}");
+    }
+}

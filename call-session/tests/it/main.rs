@@ -1,0 +1,3 @@
+//! Tests of call-session through its public doors.
+
+mod directory;
