@@ -1,6 +1,11 @@
 //! Carrying a call's audio, and writing down what happens on it.
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use realtime_bridge::{
@@ -59,28 +64,25 @@ where
     let handle = bridge.handle();
     let mut updates = handle.watch();
     let mut notes = Notes::new(recorder, stream);
+    let left = OnceLock::new();
     let watching = async {
-        let mut leave = pin!(leave);
-        let mut leaving = None;
-        loop {
-            let update = tokio::select! {
-                update = updates.next() => update,
-                cause = &mut leave, if leaving.is_none() => {
-                    leaving = Some(cause);
-                    // If the conversation is over by itself, all the better.
-                    let _ = handle.hang_up().await;
-                    continue;
-                }
-            };
-            match update {
-                Some(update) => notes.take(update, leaving).await,
-                None => break,
-            }
+        while let Some(update) = updates.next().await {
+            notes.take(update, left.get().copied()).await;
         }
-        notes
     };
-    let (report, mut notes) = tokio::join!(Box::pin(bridge.run()), watching);
-    notes.complete(&report).await;
+    // Beside the watching, which may wait for a store while the server has to go.
+    let leaving = async {
+        let _ = left.set(leave.await);
+        // If the conversation is over by itself, all the better.
+        let _ = handle.hang_up().await;
+        pending::<Infallible>().await
+    };
+    let carrying = async { tokio::join!(Box::pin(bridge.run()), watching).0 };
+    let report = tokio::select! {
+        report = carrying => report,
+        never = leaving => match never {},
+    };
+    notes.complete(&report, left.get().copied()).await;
     report
 }
 
@@ -93,19 +95,26 @@ struct Notes<'a> {
     keys_at: Option<Duration>,
     used: Usage,
     detached: bool,
+    /// How many updates there were.
+    updates: u64,
 }
 
 impl<'a> Notes<'a> {
     fn new(recorder: &'a Recorder, stream: StreamId) -> Self {
         let (keys, used) = (String::new(), Usage::default());
-        Self { recorder, stream, began: Timestamp::now(), keys, keys_at: None, used, detached: false }
+        Self { recorder, stream, began: Timestamp::now(), keys, keys_at: None, used, detached: false, updates: 0 }
     }
 
     async fn take(&mut self, update: CallUpdate, leaving: Option<&'static str>) {
         let at = self.began.saturating_add(update.at).unwrap_or(self.began);
-        if !matches!(update.event, CallEvent::Dtmf(_)) && self.keys_at.is_some_and(|last| update.at > last + KEYS) {
+        if self.keys_at.is_some_and(|last| update.at > last + KEYS) {
             self.keys_pressed().await;
         }
+        if update.sequence != self.updates {
+            let missed = update.sequence - self.updates;
+            tracing::warn!(call = %self.recorder.call(), missed, "updates of a call were missed: keys and notes may be");
+        }
+        self.updates = update.sequence + 1;
         match update.event {
             CallEvent::Started(_) => {
                 self.began = Timestamp::now().saturating_sub(update.at).unwrap_or(self.began);
@@ -126,8 +135,8 @@ impl<'a> Notes<'a> {
         }
     }
 
-    /// A watcher that fell behind has missed updates; the report has missed none.
-    async fn complete(&mut self, report: &CallReport) {
+    /// A watcher that fell behind has missed updates; the report has missed no words and no usage.
+    async fn complete(&mut self, report: &CallReport, leaving: Option<&'static str>) {
         for entry in &report.transcript {
             self.recorder.say(Line::from_bridge(self.stream, self.began, entry));
         }
@@ -136,7 +145,7 @@ impl<'a> Notes<'a> {
             self.use_up(rest, Timestamp::now()).await;
         }
         if !self.detached {
-            self.detach(&report.reason, None, Timestamp::now()).await;
+            self.detach(&report.reason, leaving, Timestamp::now()).await;
         }
     }
 
@@ -157,10 +166,10 @@ impl<'a> Notes<'a> {
     }
 
     async fn keys_pressed(&mut self) {
-        self.keys_at = None;
-        if !self.keys.is_empty() {
+        if let Some(last) = self.keys_at.take() {
             let keys = std::mem::take(&mut self.keys);
-            self.propose(SessionEvent::KeysPressed { keys }, Timestamp::now()).await;
+            let at = self.began.saturating_add(last).unwrap_or(self.began);
+            self.propose(SessionEvent::KeysPressed { keys }, at).await;
         }
     }
 

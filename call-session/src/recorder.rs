@@ -144,7 +144,10 @@ struct Waiting {
     lines_since: Option<Instant>,
     /// How many entries were ever taken.
     taken: u64,
+    /// Nobody proposes any more.
     closed: bool,
+    /// Nobody writes any more.
+    abandoned: bool,
 }
 
 #[derive(Debug)]
@@ -199,8 +202,7 @@ impl Recorder {
     /// The event is taken or it is not.
     pub async fn propose(&self, stamped: Stamped) -> Result<(), RecordError> {
         let room = self.room().await?;
-        self.shared.push(Entry { stamped, answer: None, _room: Some(room) });
-        Ok(())
+        self.shared.push(Entry { stamped, answer: None, _room: Some(room) })
     }
 
     /// Proposes an event, and waits until it is kept. True if it happened, false if it was known already.
@@ -215,11 +217,11 @@ impl Recorder {
     pub async fn decide(&self, stamped: Stamped) -> Result<bool, RecordError> {
         let room = self.room().await?;
         let (answer, decided) = oneshot::channel();
-        self.shared.push(Entry { stamped, answer: Some(answer), _room: Some(room) });
+        self.shared.push(Entry { stamped, answer: Some(answer), _room: Some(room) })?;
         decided.await.unwrap_or(Err(RecordError::Closed))
     }
 
-    /// A line of the conversation is new, or has changed. Never waits.
+    /// A line of the conversation is new, or has changed. Never waits; lost when nobody writes any more.
     pub fn say(&self, line: Line) {
         self.shared.say(line);
     }
@@ -259,18 +261,25 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, entry: Entry) {
+    fn push(&self, entry: Entry) -> Result<(), RecordError> {
         let mut waiting = self.waiting();
+        if waiting.abandoned {
+            return Err(RecordError::Closed);
+        }
         // What was said before stays before.
         waiting.close_lines();
         waiting.entries.push_back(entry);
         waiting.taken += 1;
         drop(waiting);
         self.news.notify_one();
+        Ok(())
     }
 
     fn say(&self, line: Line) {
         let mut waiting = self.waiting();
+        if waiting.abandoned {
+            return;
+        }
         match waiting.lines.iter_mut().find(|known| known.is(&line)) {
             Some(known) => *known = line,
             None => waiting.lines.push(line),

@@ -38,6 +38,9 @@ pub enum Refused {
     /// The caller is being handed over already, or is with a person.
     #[error("the caller is being handed over, or was")]
     HandoffUnderWay,
+    /// Nobody has picked up yet who could be handed over.
+    #[error("nobody is there to be handed over")]
+    NobodyThere,
     /// Nobody hands the caller over.
     #[error("no handoff is under way")]
     NoHandoff,
@@ -65,8 +68,8 @@ impl CallSession {
             },
             // Late ones still say when it was.
             SessionEvent::Ringing => call.times.ringing.is_none(),
-            SessionEvent::Answered => call.times.answered.is_none() || call.status == Status::Ringing,
-            SessionEvent::PickedUp { by } => call.answered_by != Some(*by),
+            SessionEvent::Answered => call.times.answered.is_none(),
+            SessionEvent::PickedUp { by } => call.answered_by.is_none_or(|known| known < *by),
             SessionEvent::StreamExpected { stream } => {
                 if over {
                     return Err(Refused::Over);
@@ -93,17 +96,17 @@ impl CallSession {
                 }
                 !known
             }
-            SessionEvent::ToolFinished { key, .. } => {
-                self.tools.iter().any(|run| run.key == *key && run.outcome.is_none())
+            SessionEvent::ToolFinished { key, outcome, .. } => {
+                self.tools.iter().any(|run| run.key == *key && run.may_end_with(*outcome))
             }
             SessionEvent::Recorded { recording } => {
                 let known = call.recordings.iter().find(|known| known.sid == recording.sid);
-                known.is_none_or(|known| recording.status >= known.status && known != recording)
+                known.is_none_or(|known| known.with(recording) != *known)
             }
             SessionEvent::Room { conference } => call.conference.as_ref() != Some(conference),
             SessionEvent::Handoff(event) => return self.admit_handoff(event, over),
             SessionEvent::EndRequested { .. } => !over && call.end_requested.is_none(),
-            SessionEvent::Concluded { outcome } => call.outcome != Some(*outcome),
+            SessionEvent::Concluded { outcome } => !call.concluded || call.outcome != Some(*outcome),
             SessionEvent::Lasted { seconds } => call.seconds != Some(*seconds),
             SessionEvent::Ended(ending) => {
                 if !ending.status.is_terminal() {
@@ -111,12 +114,15 @@ impl CallSession {
                 }
                 !over
             }
+            // One that comes with a callback of the line comes again with its repetition.
+            SessionEvent::Problem { what, code } => {
+                code.is_none() || call.problem.as_ref() != Some(what) || call.problem_code != *code
+            }
             SessionEvent::ModelDetached { .. }
             | SessionEvent::Noted { .. }
             | SessionEvent::Used { .. }
             | SessionEvent::KeysPressed { .. }
-            | SessionEvent::KeysSent { .. }
-            | SessionEvent::Problem { .. } => true,
+            | SessionEvent::KeysSent { .. } => true,
         };
         Ok(news)
     }
@@ -129,12 +135,21 @@ impl CallSession {
     pub fn take(&mut self, proposals: impl IntoIterator<Item = Stamped>) -> Result<Vec<Stamped>, Refused> {
         let mut happened = Vec::new();
         for proposal in proposals {
-            if self.admit(&proposal.event)? {
-                self.apply(&proposal);
-                happened.push(proposal);
-            }
+            happened.extend(self.take_one(proposal)?);
         }
         Ok(happened)
+    }
+
+    /// What of this proposal happens: of lines only those that are news.
+    pub(crate) fn take_one(&mut self, mut proposal: Stamped) -> Result<Option<Stamped>, Refused> {
+        if !self.admit(&proposal.event)? {
+            return Ok(None);
+        }
+        if let SessionEvent::Said { lines } = &mut proposal.event {
+            lines.retain(|line| self.is_news(line));
+        }
+        self.apply(&proposal);
+        Ok(Some(proposal))
     }
 
     fn has(&self, stream: StreamId) -> bool {
@@ -160,22 +175,28 @@ impl CallSession {
         let under_way = matches!(call.status, Status::Transferring | Status::WithAgent);
         let leg = |id| call.legs.get(id).ok_or(Refused::NoHandoff);
         match event {
+            HandoffEvent::Unknown => Err(Refused::Unknown),
             HandoffEvent::Requested { .. } if over => Err(Refused::Over),
             HandoffEvent::Requested { .. } if under_way => Err(Refused::HandoffUnderWay),
+            HandoffEvent::Requested { .. } if !call.status.is_talking() => Err(Refused::NobodyThere),
             HandoffEvent::Requested { .. } => Ok(true),
             // Legs are told to their end, whatever has become of the call.
-            HandoffEvent::LegBound { leg: id, call } => Ok(leg(id)?.call.as_ref() != Some(call)),
+            HandoffEvent::LegBound { leg: id, call: told } => match &leg(id)?.call {
+                None => Ok(true),
+                Some(known) if known == told => Ok(false),
+                Some(known) => Err(Refused::AnotherCall { known: known.clone(), told: told.clone() }),
+            },
             HandoffEvent::LegEnded { leg: id, .. } => Ok(leg(id)?.ended.is_none()),
             _ if over => Err(Refused::Over),
             _ if !under_way => Err(Refused::NoHandoff),
             HandoffEvent::Dialing { leg, .. } => Ok(!call.legs.contains_key(leg)),
             HandoffEvent::Accepted { leg: id } => Ok(!leg(id)?.accepted),
             HandoffEvent::Connected { leg: id } => leg(id).map(|_| call.status != Status::WithAgent),
-            HandoffEvent::Answered { leg: id } => leg(id).map(|_| true),
-            HandoffEvent::FarewellOver
-            | HandoffEvent::Moving
-            | HandoffEvent::Returned
-            | HandoffEvent::Failed { .. } => Ok(true),
+            HandoffEvent::Answered { leg: id } => Ok(!leg(id)?.answered),
+            // Told late, when the caller is in the room, they say nothing new.
+            HandoffEvent::FarewellOver => Ok(call.status == Status::Transferring),
+            HandoffEvent::Moving => Ok(call.status == Status::Transferring && !call.moving),
+            HandoffEvent::Returned | HandoffEvent::Failed { .. } => Ok(true),
         }
     }
 }

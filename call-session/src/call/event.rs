@@ -1,5 +1,7 @@
 //! What happens to a call, as it is kept.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use twilio_twiml::sid::{CallSid, ConferenceSid, StreamSid};
@@ -9,7 +11,7 @@ use crate::id::{NodeId, SessionId, StreamId};
 
 /// Something that happened to a call. The events of a call are all there is to know of it; everything else is made from
 /// them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum SessionEvent {
@@ -189,6 +191,27 @@ impl SessionEvent {
     #[must_use]
     pub const fn at(self, at: Timestamp) -> Stamped {
         Stamped { at, event: self }
+    }
+}
+
+impl fmt::Debug for SessionEvent {
+    /// What kind of event, and of what can be shown the most telling: no words, keys or numbers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
+        match self {
+            Self::Bound { call } => write!(f, "{name}({call})"),
+            Self::PickedUp { by } => write!(f, "{name}({by:?})"),
+            Self::StreamExpected { stream } | Self::StreamAttached { stream, .. } => write!(f, "{name}({stream})"),
+            Self::StreamDetached { stream, cause, .. } => write!(f, "{name}({stream}, {cause})"),
+            Self::Said { lines } => write!(f, "{name}({lines:?})"),
+            Self::ToolStarted { run } => write!(f, "{name}({run:?})"),
+            Self::ToolFinished { outcome, .. } => write!(f, "{name}({outcome:?})"),
+            Self::Handoff(step) => write!(f, "{name}({step:?})"),
+            Self::Problem { what, code } => write!(f, "{name}({what}, {code:?})"),
+            Self::Concluded { outcome } => write!(f, "{name}({outcome:?})"),
+            Self::Ended(ending) => write!(f, "{name}({}, {})", ending.status.name(), ending.reason),
+            _ => f.write_str(name),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What happens when the caller is handed to a person, as it is kept.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use twilio_twiml::sid::CallSid;
 
@@ -16,7 +18,7 @@ pub enum HandoffMode {
 }
 
 /// A step of handing the caller to a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum HandoffEvent {
@@ -76,4 +78,35 @@ pub enum HandoffEvent {
         /// Why, as a short fixed name.
         cause: String,
     },
+    /// A step of a later version of this crate.
+    #[serde(other)]
+    Unknown,
+}
+
+impl HandoffEvent {
+    /// A short fixed name, as in JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Requested { .. } => "requested",
+            Self::FarewellOver => "farewell-over",
+            Self::Dialing { .. } => "dialing",
+            Self::LegBound { .. } => "leg-bound",
+            Self::Answered { .. } => "answered",
+            Self::Accepted { .. } => "accepted",
+            Self::LegEnded { .. } => "leg-ended",
+            Self::Moving => "moving",
+            Self::Connected { .. } => "connected",
+            Self::Returned => "returned",
+            Self::Failed { .. } => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Debug for HandoffEvent {
+    /// Without the reason, which may be in the caller's words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }

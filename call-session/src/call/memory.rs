@@ -25,9 +25,10 @@ impl CallSession {
         let ended = run.outcome.map(|outcome| (outcome.into(), run.output.clone().unwrap_or_default()));
         let mut entry = MemoryEntry::tool(&run.id, &run.key, &run.name, &run.arguments, ended);
         let spoken = |line: &Line| line.speaker == Speaker::Agent && line.complete && !line.interrupted;
-        let told = self.transcript.iter().any(|line| line.at > run.began && spoken(line));
+        // What was said while it ran, such as "one moment", tells nothing of the result.
+        let told = run.ended.is_some_and(|ended| self.transcript.iter().any(|line| line.at >= ended && spoken(line)));
         if let Remembered::Tool(tool) = &mut entry.what {
-            tool.settled = told && run.outcome.is_some();
+            tool.settled = told;
         }
         entry
     }
@@ -41,7 +42,8 @@ fn said(line: &Line) -> MemoryEntry {
     };
     let mut entry = MemoryEntry::said(speaker, &line.heard);
     if let Remembered::Said(said) = &mut entry.what {
-        said.interrupted = line.interrupted;
+        // Of words whose end was never written down the rest was not heard.
+        said.interrupted = line.interrupted || !line.complete;
     }
     entry
 }

@@ -29,7 +29,7 @@ pub enum Next {
     Room,
     /// An apology, then the end.
     Apologize,
-    /// Nothing from this door: a newer stream has the caller.
+    /// Nothing from this door: a newer stream is up and has the caller.
     Elsewhere,
 }
 
@@ -58,18 +58,23 @@ impl CallSummary {
         if self.status == Status::WithAgent || self.moving {
             return Next::Room;
         }
-        if self.attachments.last().is_some_and(|last| last.stream != stream && last.detached.is_none()) {
+        let last = self.attachments.last().filter(|last| last.stream != stream && last.detached.is_none());
+        if last.is_some_and(|last| last.node.is_some()) {
             return Next::Elsewhere;
         }
-        let detached = self.attachments.iter().rev().find(|attachment| attachment.stream == stream);
-        let orderly = detached.and_then(|attachment| attachment.detached.as_ref()).is_some_and(|end| end.orderly);
+        let known = self.attachments.iter().rev().find(|attachment| attachment.stream == stream);
+        let end = known.and_then(|attachment| attachment.detached.as_ref());
+        let orderly = end.is_some_and(|end| end.orderly);
         if orderly || self.end_requested.is_some() {
             return Next::HangUp;
         }
-        let cause = |attachment: &Attachment| attachment.detached.as_ref().map(|end| end.cause.clone());
-        let failed = |attachment: &&Attachment| !matches!(cause(attachment).as_deref(), Some(DRAINED | KEYS));
+        let failed = |attachment: &&Attachment| match &attachment.detached {
+            Some(end) => end.cause != DRAINED && end.cause != KEYS,
+            // One that was announced and never asked about: the announcement was lost, and the line asks for another.
+            None => attachment.node.is_some() || attachment.stream == stream,
+        };
         let silent = self.attachments.iter().rev().take_while(|attachment| !attachment.spoken);
-        let hopeless = detached.and_then(cause).is_some_and(|cause| cause == NO_MODEL);
+        let hopeless = end.is_some_and(|end| end.cause == NO_MODEL);
         if hopeless || silent.filter(failed).count() >= FAILURES { Next::Apologize } else { Next::Reconnect }
     }
 }

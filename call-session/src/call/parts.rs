@@ -235,6 +235,13 @@ pub enum ToolOutcome {
     Refused,
 }
 
+impl ToolOutcome {
+    /// Nobody knows whether it was done.
+    const fn is_unsure(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Abandoned)
+    }
+}
+
 impl From<relay::ToolOutcome> for ToolOutcome {
     fn from(outcome: relay::ToolOutcome) -> Self {
         match outcome {
@@ -281,6 +288,9 @@ pub struct ToolRun {
     pub outcome: Option<ToolOutcome>,
     /// What the model was told.
     pub output: Option<String>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
 }
 
 impl ToolRun {
@@ -293,7 +303,12 @@ impl ToolRun {
         began: Timestamp,
     ) -> Self {
         let (key, id, name, arguments) = (key.into(), id.into(), name.into(), arguments.into());
-        Self { key, id, name, arguments, began, outcome: None, output: None }
+        Self { key, id, name, arguments, began, outcome: None, output: None, ended: None }
+    }
+
+    /// A run of which nobody knew how it ended may have been begun again, and ends for good then.
+    pub(crate) fn may_end_with(&self, outcome: ToolOutcome) -> bool {
+        self.outcome.is_none_or(|known| known.is_unsure() && !outcome.is_unsure())
     }
 }
 
@@ -390,6 +405,18 @@ impl Recording {
     pub const fn new(sid: RecordingSid, status: RecordingStatus) -> Self {
         Self { sid, status, url: None, seconds: None, channels: None }
     }
+
+    /// What is known of it together with what is told now. Of two that contradict each other the later status counts.
+    pub(crate) fn with(&self, told: &Self) -> Self {
+        let (first, second) = if told.status > self.status { (told, self) } else { (self, told) };
+        Self {
+            sid: first.sid.clone(),
+            status: first.status,
+            url: first.url.as_ref().or(second.url.as_ref()).cloned(),
+            seconds: first.seconds.or(second.seconds),
+            channels: first.channels.or(second.channels),
+        }
+    }
 }
 
 /// What has become of a recording. Later ones outweigh earlier ones, in whatever order they are told.
@@ -406,18 +433,18 @@ pub enum RecordingStatus {
     Completed,
 }
 
-/// Who, or what, picked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Who, or what, picked up. Later ones outweigh earlier ones, in whatever order they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AnsweredBy {
+    /// It could not be told.
+    Unknown,
     /// A human being.
     Human,
     /// An answering machine.
     Machine,
     /// A fax machine.
     Fax,
-    /// It could not be told.
-    Unknown,
 }
 
 /// What came of a call, beyond that it is over.

@@ -73,6 +73,9 @@ pub struct PersonLeg {
     pub person: Option<AgentId>,
     /// Its name at Twilio, once it has one.
     pub call: Option<CallSid>,
+    /// Whether the person picked up.
+    #[serde(default)]
+    pub answered: bool,
     /// Whether the person took the call.
     pub accepted: bool,
     /// How it ended.
@@ -132,10 +135,16 @@ pub struct CallSummary {
     pub end_requested: Option<String>,
     /// What went wrong last, if anything did.
     pub problem: Option<String>,
+    /// The provider's number for it, if it has one.
+    #[serde(default)]
+    pub problem_code: Option<u32>,
     /// How long it was, in seconds, as the telephone company reckons.
     pub seconds: Option<u32>,
     /// What came of it.
     pub outcome: Option<Outcome>,
+    /// Somebody said what came of it; otherwise it is reckoned from what happened.
+    #[serde(default)]
+    pub concluded: bool,
     /// How it ended.
     pub ending: Option<Ending>,
 }
@@ -204,8 +213,10 @@ impl CallSummary {
             usage: Usage::default(),
             end_requested: None,
             problem: None,
+            problem_code: None,
             seconds: None,
             outcome: None,
+            concluded: false,
             ending: None,
         }
     }
@@ -264,19 +275,18 @@ impl CallSummary {
             }
             SessionEvent::Used { usage } => self.usage += usage,
             SessionEvent::Recorded { recording } => match self.recordings.iter_mut().find(|r| r.sid == recording.sid) {
-                Some(known) => *known = recording.clone(),
+                Some(known) => *known = known.with(recording),
                 None => self.recordings.push(recording.clone()),
             },
             SessionEvent::Room { conference } => self.conference = Some(conference.clone()),
             SessionEvent::Handoff(event) => self.hand_over(at, event),
             SessionEvent::EndRequested { by } => self.end_requested = Some(by.clone()),
-            SessionEvent::Problem { what, .. } => self.problem = Some(what.clone()),
-            SessionEvent::Concluded { outcome } => self.outcome = Some(*outcome),
+            SessionEvent::Problem { what, code } => (self.problem, self.problem_code) = (Some(what.clone()), *code),
+            SessionEvent::Concluded { outcome } => (self.outcome, self.concluded) = (Some(*outcome), true),
             SessionEvent::Lasted { seconds } => self.seconds = Some(*seconds),
             SessionEvent::Ended(ending) => {
-                self.times.ended = Some(at);
-                self.ending = Some(ending.clone());
-                self.outcome = self.outcome.or_else(|| Some(self.reckon(ending.status)));
+                self.times.ended.get_or_insert(at);
+                self.ending.get_or_insert_with(|| ending.clone());
             }
             SessionEvent::Created(_)
             | SessionEvent::ModelDetached { .. }
@@ -286,6 +296,10 @@ impl CallSummary {
             | SessionEvent::KeysPressed { .. }
             | SessionEvent::KeysSent { .. }
             | SessionEvent::Unknown => {}
+        }
+        // Who picked up, and how the audio ended, may be known only after the end.
+        if self.status.is_terminal() && !self.concluded {
+            self.outcome = Some(self.reckon());
         }
     }
 
@@ -297,12 +311,17 @@ impl CallSummary {
         match event {
             HandoffEvent::Requested { .. } => _ = self.times.transferring.get_or_insert(at),
             HandoffEvent::Dialing { leg, person } => {
-                let new = PersonLeg { person: person.clone(), call: None, accepted: false, ended: None };
+                let new = PersonLeg::new(person.clone());
                 self.legs.insert(*leg, new);
             }
             HandoffEvent::LegBound { leg, call } => {
                 if let Some(leg) = self.legs.get_mut(leg) {
                     leg.call = Some(call.clone());
+                }
+            }
+            HandoffEvent::Answered { leg } => {
+                if let Some(leg) = self.legs.get_mut(leg) {
+                    leg.answered = true;
                 }
             }
             HandoffEvent::Accepted { leg } => {
@@ -321,13 +340,15 @@ impl CallSummary {
                 self.times.with_agent.get_or_insert(at);
             }
             HandoffEvent::Returned | HandoffEvent::Failed { .. } => self.moving = false,
-            HandoffEvent::FarewellOver | HandoffEvent::Answered { .. } => {}
+            HandoffEvent::FarewellOver | HandoffEvent::Unknown => {}
         }
     }
 
     /// What came of a call of which nobody has said it.
-    fn reckon(&self, status: Status) -> Outcome {
-        match (status, self.answered_by) {
+    fn reckon(&self) -> Outcome {
+        // A stream that was expected and never came says nothing of the conversation before.
+        let last = self.attachments.iter().rev().find(|attachment| attachment.node.is_some());
+        match (self.status, self.answered_by) {
             (Status::Busy, _) => Outcome::Busy,
             (Status::NoAnswer, _) => Outcome::NoAnswer,
             (Status::Canceled, _) => Outcome::Canceled,
@@ -337,11 +358,17 @@ impl CallSummary {
             (Status::Failed, _) if self.times.connected.is_none() => Outcome::Unreachable,
             (Status::Failed, _) => Outcome::BrokenOff,
             _ if self.times.connected.is_none() && self.mode != Mode::Conference => Outcome::BrokenOff,
-            _ => match self.attachments.last().and_then(|attachment| attachment.detached.as_ref()) {
+            _ => match last.and_then(|attachment| attachment.detached.as_ref()) {
                 Some(detached) if !detached.orderly => Outcome::BrokenOff,
                 _ => Outcome::Conversation,
             },
         }
+    }
+}
+
+impl PersonLeg {
+    const fn new(person: Option<AgentId>) -> Self {
+        Self { person, call: None, answered: false, accepted: false, ended: None }
     }
 }
 
@@ -386,7 +413,7 @@ impl CallSession {
             SessionEvent::Noted { text } => self.notes.push(Note { at: stamped.at, text: text.clone() }),
             SessionEvent::ToolFinished { key, outcome, output } => {
                 if let Some(run) = self.tools.iter_mut().find(|run| run.key == *key) {
-                    (run.outcome, run.output) = (Some(*outcome), output.clone());
+                    (run.outcome, run.output, run.ended) = (Some(*outcome), output.clone(), Some(stamped.at));
                 }
             }
             _ => {}
@@ -396,6 +423,7 @@ impl CallSession {
     /// Lines change near the end, so that is where they are looked for.
     fn note(&mut self, line: &Line) {
         match self.transcript.iter_mut().rev().find(|known| known.is(line)) {
+            Some(known) if known.complete => {}
             Some(known) => *known = line.clone(),
             None => {
                 // The caller's words are written down late, when the answer is under way.

@@ -31,6 +31,8 @@ pub struct Writing {
     shared: Arc<Shared>,
     /// The call, as far as is known here.
     session: Option<CallSession>,
+    /// When the patience with a store that is away after the call is over.
+    until: Option<Instant>,
 }
 
 /// Why a batch is not kept.
@@ -45,14 +47,19 @@ impl Drop for Writing {
     /// Nobody waits for what nobody writes.
     fn drop(&mut self) {
         self.shared.room.close();
+        let mut waiting = self.shared.waiting();
+        waiting.abandoned = true;
+        let left = (std::mem::take(&mut waiting.entries), std::mem::take(&mut waiting.lines));
+        drop(waiting);
+        // Whoever waits for an answer is told so, and not under the lock.
+        drop(left);
         self.shared.ended.cancel();
-        self.shared.waiting().entries.clear();
     }
 }
 
 impl Writing {
     pub(super) const fn new(store: Arc<dyn SessionStore>, shared: Arc<Shared>) -> Self {
-        Self { store, shared, session: None }
+        Self { store, shared, session: None, until: None }
     }
 
     /// Writes until the recorder is gone and everything is kept.
@@ -66,33 +73,44 @@ impl Writing {
     /// Dropping the future loses what was not yet kept.
     pub async fn run(mut self) -> Result<(), Unwritten> {
         while let Some(mut batch) = self.next().await {
-            match self.keep(&mut batch).await {
-                Ok(()) => self.settle(batch, Ok),
-                Err(Failed::Away) => {
-                    let events = batch.len() + self.shared.waiting().entries.len();
-                    tracing::error!(call = %self.shared.call, events, "the store stayed away: events of a call are lost");
-                    return Err(Unwritten { events });
+            let left = match self.keep(&mut batch).await {
+                Ok(()) => {
+                    self.settle(batch, Ok);
+                    0
                 }
+                Err(Failed::Away) => batch.len(),
                 // One of them is to blame: each for itself, so that the others are kept.
-                Err(Failed::For(_)) if batch.len() > 1 => self.alone(batch).await?,
-                Err(Failed::For(why)) => self.blame(batch, &why),
+                Err(Failed::For(_)) if batch.len() > 1 => self.alone(batch).await,
+                Err(Failed::For(why)) => {
+                    self.blame(batch, &why);
+                    0
+                }
+            };
+            if left > 0 {
+                let mut waiting = self.shared.waiting();
+                waiting.close_lines();
+                let events = left + waiting.entries.len();
+                drop(waiting);
+                tracing::error!(call = %self.shared.call, events, "the store stayed away: events of a call are lost");
+                return Err(Unwritten { events });
             }
         }
         Ok(())
     }
 
-    async fn alone(&mut self, batch: Vec<Pending>) -> Result<(), Unwritten> {
+    /// How many are left when the store stays away.
+    async fn alone(&mut self, batch: Vec<Pending>) -> usize {
         let mut left = batch.len();
         for pending in batch {
             let mut one = vec![pending];
             match self.keep(&mut one).await {
                 Ok(()) => self.settle(one, Ok),
                 Err(Failed::For(why)) => self.blame(one, &why),
-                Err(Failed::Away) => return Err(Unwritten { events: left + self.shared.waiting().entries.len() }),
+                Err(Failed::Away) => break,
             }
             left -= 1;
         }
-        Ok(())
+        left
     }
 
     fn blame(&self, batch: Vec<Pending>, why: &str) {
@@ -156,38 +174,41 @@ impl Writing {
 
     /// The same commit while its fate is unknown: under its name it happens once.
     async fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
-        let mut away = Away::default();
+        let mut pause = PAUSES.0;
         loop {
             match self.store.commit(commit.clone()).await {
-                Err(error) if error.retryable() && self.bears(&mut away, &error).await => {}
-                kept => return kept.map(|_| ()),
+                Err(error) if error.retryable() && self.bears(&mut pause, &error).await => {}
+                kept => {
+                    self.until = self.until.filter(|_| kept.as_ref().is_err_and(CommitError::retryable));
+                    return kept.map(|_| ());
+                }
             }
         }
     }
 
     async fn load(&mut self) -> Result<CallSession, Failed> {
-        let mut away = Away::default();
+        let mut pause = PAUSES.0;
         loop {
             match self.store.load(self.shared.call).await {
                 Ok(Some(session)) => return Ok(session),
                 Ok(None) => return Err(Failed::For(CommitError::NoCall(self.shared.call).to_string())),
-                Err(error) if error.retryable() && self.bears(&mut away, &error).await => {}
+                Err(error) if error.retryable() && self.bears(&mut pause, &error).await => {}
                 Err(error) => return Err(failed(&error)),
             }
         }
     }
 
     /// Waits for a store that is away. False once the patience is over, which counts from the end of the call.
-    async fn bears(&self, away: &mut Away, error: &(dyn std::error::Error + Send + Sync)) -> bool {
+    async fn bears(&mut self, pause: &mut Duration, error: &(dyn std::error::Error + Send + Sync)) -> bool {
         if self.shared.waiting().closed {
-            let until = *away.until.get_or_insert_with(|| Instant::now() + self.shared.config.patience);
+            let until = *self.until.get_or_insert_with(|| Instant::now() + self.shared.config.patience);
             if Instant::now() >= until {
                 return false;
             }
         }
         tracing::debug!(call = %self.shared.call, %error, "the store is away");
-        sleep(away.pause).await;
-        away.pause = (away.pause * 2).min(PAUSES.1);
+        sleep(*pause).await;
+        *pause = (*pause * 2).min(PAUSES.1);
         true
     }
 
@@ -208,19 +229,6 @@ impl Writing {
             }
         }
         self.shared.settled.send_modify(|settled| *settled += count);
-    }
-}
-
-/// A store that is away.
-struct Away {
-    pause: Duration,
-    /// When the patience is over.
-    until: Option<Instant>,
-}
-
-impl Default for Away {
-    fn default() -> Self {
-        Self { pause: PAUSES.0, until: None }
     }
 }
 
@@ -245,13 +253,12 @@ impl Pending {
 fn decide(session: &mut CallSession, batch: &mut [Pending]) -> Vec<Stamped> {
     let mut events = Vec::new();
     for pending in batch {
-        pending.verdict = match session.admit(&pending.entry.stamped.event) {
-            Ok(true) => {
-                session.apply(&pending.entry.stamped);
-                events.push(pending.entry.stamped.clone());
+        pending.verdict = match session.take_one(pending.entry.stamped.clone()) {
+            Ok(Some(happened)) => {
+                events.push(happened);
                 Verdict::Happens
             }
-            Ok(false) => Verdict::Known,
+            Ok(None) => Verdict::Known,
             Err(refused) => Verdict::Refused(refused),
         };
     }

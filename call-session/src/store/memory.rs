@@ -39,7 +39,7 @@ struct Shelf {
 #[derive(Debug)]
 struct Kept {
     session: CallSession,
-    commits: Vec<(CommitId, Version)>,
+    commits: HashMap<CommitId, Version>,
     /// Where its events are in the feed.
     events: Vec<usize>,
 }
@@ -116,7 +116,7 @@ impl SessionStore for MemoryStore {
         }
         shelf.check_names(id, &events)?;
         let session = CallSession::new(id, at, call.clone());
-        shelf.calls.insert(id, Kept { session, commits: Vec::new(), events: Vec::new() });
+        shelf.calls.insert(id, Kept { session, commits: HashMap::new(), events: Vec::new() });
         shelf.publish(id, Version(1), SessionEvent::Created(Box::new(call)).at(at));
         let session = shelf.append(id, Version(1), events);
         self.tell(&shelf);
@@ -135,7 +135,7 @@ impl SessionStore for MemoryStore {
         let mut shelf = self.shelf();
         let shelf = &mut *shelf;
         let kept = shelf.calls.get(&commit.call).ok_or(CommitError::NoCall(commit.call))?;
-        if let Some((_, version)) = kept.commits.iter().find(|(id, _)| *id == commit.id) {
+        if let Some(version) = kept.commits.get(&commit.id) {
             return Ok(*version);
         }
         let actual = kept.session.summary.version;
@@ -145,7 +145,7 @@ impl SessionStore for MemoryStore {
         shelf.check_names(commit.call, &commit.events)?;
         let version = actual.plus(commit.events.len());
         if let Some(kept) = shelf.calls.get_mut(&commit.call) {
-            kept.commits.push((commit.id, version));
+            kept.commits.insert(commit.id, version);
         }
         shelf.append(commit.call, actual, commit.events);
         self.tell(shelf);
@@ -160,7 +160,7 @@ impl SessionStore for MemoryStore {
         let shelf = self.shelf();
         let calls = shelf.calls.values().rev().map(|kept| &kept.session.summary);
         let calls = calls.filter(|call| query.before.is_none_or(|before| call.id < before) && query.fits(call));
-        Ok(Page::new(calls.take(query.limit + 1).cloned().collect(), query.limit))
+        Ok(Page::new(calls.take(query.limit.saturating_add(1)).cloned().collect(), query.limit))
     }
 
     async fn history(&self, id: SessionId) -> Result<Vec<Recorded>, StoreError> {
@@ -172,7 +172,7 @@ impl SessionStore for MemoryStore {
     async fn read_feed(&self, after: Position, limit: usize) -> Result<Vec<FeedEvent>, StoreError> {
         let shelf = self.shelf();
         let begin = usize::try_from(after.minor).unwrap_or(usize::MAX).min(shelf.feed.len());
-        let events = shelf.feed[begin..].iter().take(limit).zip(after.minor + 1..);
+        let events = shelf.feed[begin..].iter().take(limit).zip(begin as u64 + 1..);
         let placed = |(recorded, minor): (&Recorded, u64)| FeedEvent {
             position: Position { major: 0, minor },
             recorded: recorded.clone(),
