@@ -24,11 +24,13 @@
 //! - [`attach`]: carries a stream of a call and writes down what happens on it.
 //! - [`recorder`]: writes down what happens to a live call, beside the call.
 //! - [`directory`]: who calls are made for and who they are with: agents and customers.
+//! - [`live`]: which server has which call, and commands to it.
 //! - [`id`]: the names of calls, streams, people and servers.
 
 pub mod attach;
 pub mod call;
 pub mod directory;
 pub mod id;
+pub mod live;
 pub mod recorder;
 pub mod store;

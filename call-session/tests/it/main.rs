@@ -1,3 +1,4 @@
 //! Tests of call-session through its public doors.
 
 mod directory;
+mod live;

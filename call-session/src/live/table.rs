@@ -1,0 +1,210 @@
+//! The rules of a board, pure: who has which call, and what becomes of commands. Time is an argument.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Answer, Command, Fate, Fence, Holder, Lease, MAX_WAITING, Order, OrderId, Posted, Take, TakenOrder, Taking,
+};
+use crate::id::{NodeId, SessionId};
+
+/// How long what is over is remembered: so long a dead server is known as dead, and an answer can be read late.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// Which server has which call, and the commands between them.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// Until when each server lives.
+    nodes: HashMap<NodeId, Instant>,
+    leases: HashMap<SessionId, Lease>,
+    last_fence: u64,
+    /// In the order in which they were put up.
+    orders: BTreeMap<u64, Posting>,
+    names: HashMap<OrderId, u64>,
+    last_order: u64,
+}
+
+#[derive(Debug)]
+struct Posting {
+    id: OrderId,
+    call: SessionId,
+    sender: NodeId,
+    command: Command,
+    until: Instant,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting,
+    Taken(NodeId),
+    Answered(Answer),
+    Void,
+}
+
+impl Table {
+    /// No servers, no calls.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Who has a call.
+    #[must_use]
+    pub fn holder(&self, now: Instant, call: SessionId) -> Option<Holder> {
+        let lease = self.leases.get(&call)?.clone();
+        let alive = self.lives(now, &lease.node);
+        Some(Holder { lease, alive })
+    }
+
+    /// A server lives until then. Gives the leases it has.
+    pub fn beat(&mut self, now: Instant, node: &NodeId, until: Instant) -> Vec<Lease> {
+        self.forget(now);
+        self.nodes.insert(node.clone(), until);
+        self.leases.values().filter(|lease| lease.node == *node).cloned().collect()
+    }
+
+    /// A server stops. Gives those who wait for it.
+    pub fn leave(&mut self, node: &NodeId) -> Vec<NodeId> {
+        self.nodes.remove(node);
+        let left: Vec<SessionId> = self.leases.values().filter(|l| l.node == *node).map(|l| l.call).collect();
+        self.leases.retain(|_, lease| lease.node != *node);
+        self.orders.values().filter(|order| left.contains(&order.call)).map(|order| order.sender.clone()).collect()
+    }
+
+    /// A server takes a call, and lives until then by that. Gives the former holder.
+    pub fn take_call(
+        &mut self,
+        now: Instant,
+        node: &NodeId,
+        call: SessionId,
+        take: Take,
+        until: Instant,
+    ) -> (Taking, Option<NodeId>) {
+        self.nodes.insert(node.clone(), until);
+        let holder = self.holder(now, call);
+        if let Some(holder) = &holder
+            && take == Take::IfFree
+            && holder.alive
+            && holder.lease.node != *node
+        {
+            return (Taking::Held(holder.clone()), None);
+        }
+        self.last_fence += 1;
+        let fence = Fence(self.last_fence);
+        self.leases.insert(call, Lease { call, node: node.clone(), fence });
+        (Taking::Taken(fence), holder.map(|holder| holder.lease.node))
+    }
+
+    /// Lets go of a call. Whether it was still held, and those who wait for it.
+    pub fn release(&mut self, lease: &Lease) -> (bool, Vec<NodeId>) {
+        if self.leases.get(&lease.call) != Some(lease) {
+            return (false, Vec::new());
+        }
+        self.leases.remove(&lease.call);
+        let waiting = self.orders.values().filter(|order| order.call == lease.call);
+        (true, waiting.map(|order| order.sender.clone()).collect())
+    }
+
+    /// Puts a command up until then. Gives the server that has the call.
+    pub fn post(&mut self, now: Instant, order: &Order, until: Instant) -> (Posted, Option<NodeId>) {
+        if self.names.contains_key(&order.id) {
+            return (Posted::Waiting, None);
+        }
+        let Some(holder) = self.holder(now, order.call) else { return (Posted::NotLive, None) };
+        if !holder.alive {
+            return (Posted::Dead(holder.lease.node), None);
+        }
+        if self.orders.values().filter(|other| other.call == order.call && other.waits(now)).count() >= MAX_WAITING {
+            return (Posted::Busy, None);
+        }
+        self.last_order += 1;
+        self.names.insert(order.id, self.last_order);
+        let posting = Posting {
+            id: order.id,
+            call: order.call,
+            sender: order.sender.clone(),
+            command: order.command.clone(),
+            until,
+            state: State::Waiting,
+        };
+        self.orders.insert(self.last_order, posting);
+        (Posted::Waiting, Some(holder.lease.node))
+    }
+
+    /// A server takes commands for its calls.
+    pub fn take_orders(&mut self, now: Instant, node: &NodeId, limit: usize) -> Vec<TakenOrder> {
+        let mut taken = Vec::new();
+        for order in self.orders.values_mut() {
+            if taken.len() == limit {
+                break;
+            }
+            let Some(lease) = self.leases.get(&order.call).filter(|lease| lease.node == *node) else { continue };
+            if !order.waits(now) {
+                continue;
+            }
+            order.state = State::Taken(node.clone());
+            let (lease, left) = (lease.clone(), order.until.saturating_duration_since(now));
+            taken.push(TakenOrder { id: order.id, lease, command: order.command.clone(), left });
+        }
+        taken
+    }
+
+    /// Answers a command. Gives the server that sent it.
+    pub fn answer(&mut self, id: OrderId, answer: Answer) -> Option<NodeId> {
+        let order = self.order(id)?;
+        if !matches!(order.state, State::Taken(_)) {
+            return None;
+        }
+        order.state = State::Answered(answer);
+        Some(order.sender.clone())
+    }
+
+    /// What has become of a command.
+    #[must_use]
+    pub fn look(&self, now: Instant, id: OrderId) -> Fate {
+        let Some(order) = self.names.get(&id).and_then(|number| self.orders.get(number)) else { return Fate::Void };
+        match &order.state {
+            State::Waiting if order.until <= now => Fate::Void,
+            State::Waiting => Fate::Waiting(self.holder(now, order.call)),
+            State::Taken(by) => Fate::Taken { by: by.clone(), alive: self.lives(now, by) },
+            State::Answered(answer) => Fate::Answered(answer.clone()),
+            State::Void => Fate::Void,
+        }
+    }
+
+    /// Calls a command off if nobody has taken it.
+    pub fn call_off(&mut self, now: Instant, id: OrderId) -> Fate {
+        if let Some(order) = self.order(id)
+            && matches!(order.state, State::Waiting)
+        {
+            order.state = State::Void;
+        }
+        self.look(now, id)
+    }
+
+    fn order(&mut self, id: OrderId) -> Option<&mut Posting> {
+        self.names.get(&id).and_then(|number| self.orders.get_mut(number))
+    }
+
+    fn lives(&self, now: Instant, node: &NodeId) -> bool {
+        self.nodes.get(node).is_some_and(|until| *until > now)
+    }
+
+    /// Forgets what nobody asks about any more.
+    fn forget(&mut self, now: Instant) {
+        let recent = |until: Instant| until + REMEMBERED > now;
+        self.nodes.retain(|_, until| recent(*until));
+        self.leases.retain(|_, lease| self.nodes.contains_key(&lease.node));
+        self.orders.retain(|_, order| recent(order.until));
+        self.names.retain(|_, number| self.orders.contains_key(number));
+    }
+}
+
+impl Posting {
+    fn waits(&self, now: Instant) -> bool {
+        matches!(self.state, State::Waiting) && self.until > now
+    }
+}
