@@ -41,6 +41,6 @@ pub use parts::{
     ToolRun, Usage,
 };
 pub use progress::{machine, progress, reconciled, recording};
-pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, Note, PersonLeg, Times};
+pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, Note, PersonLeg, Times, WORDS};
 pub use settings::ConversationSettings;
 pub use status::Status;

@@ -378,11 +378,21 @@ impl Attachment {
     }
 }
 
+/// The kinds of events that [`CallSession::apply_words`] looks at, by [`SessionEvent::name`]. What makes a whole call of its
+/// summary needs no others.
+pub const WORDS: [&str; 4] = ["said", "noted", "tool-started", "tool-finished"];
+
 impl CallSession {
     /// A call that begins to exist.
     #[must_use]
     pub fn new(id: SessionId, at: Timestamp, call: NewCall) -> Self {
-        Self { summary: CallSummary::new(id, at, call), transcript: Vec::new(), tools: Vec::new(), notes: Vec::new() }
+        Self::of(CallSummary::new(id, at, call))
+    }
+
+    /// A call of which the words are still missing: see [`apply_words`](Self::apply_words).
+    #[must_use]
+    pub const fn of(summary: CallSummary) -> Self {
+        Self { summary, transcript: Vec::new(), tools: Vec::new(), notes: Vec::new() }
     }
 
     /// The call that these events make.

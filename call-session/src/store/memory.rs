@@ -1,7 +1,8 @@
 //! Calls in memory, gone with the process.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap},
+    ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -30,7 +31,9 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    calls: BTreeMap<SessionId, Kept>,
+    calls: HashMap<SessionId, Kept>,
+    /// The order of lists.
+    order: BTreeSet<(Timestamp, SessionId)>,
     by_sid: HashMap<CallSid, SessionId>,
     feed: Vec<Recorded>,
     claims: HashMap<String, Timestamp>,
@@ -116,6 +119,7 @@ impl SessionStore for MemoryStore {
         }
         shelf.check_names(id, &events)?;
         let session = CallSession::new(id, at, call.clone());
+        shelf.order.insert((at, id));
         shelf.calls.insert(id, Kept { session, commits: HashMap::new(), events: Vec::new() });
         shelf.publish(id, Version(1), SessionEvent::Created(Box::new(call)).at(at));
         let session = shelf.append(id, Version(1), events);
@@ -158,9 +162,15 @@ impl SessionStore for MemoryStore {
 
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {
         let shelf = self.shelf();
-        let calls = shelf.calls.values().rev().map(|kept| &kept.session.summary);
-        let calls = calls.filter(|call| query.before.is_none_or(|before| call.id < before) && query.fits(call));
-        Ok(Page::new(calls.take(query.limit.saturating_add(1)).cloned().collect(), query.limit))
+        let end = match query.before.map(|before| (shelf.calls.get(&before), before)) {
+            None => Bound::Unbounded,
+            Some((Some(kept), before)) => Bound::Excluded((kept.session.summary.created_at, before)),
+            Some((None, _)) => return Ok(Page::default()),
+        };
+        let ids = shelf.order.range((Bound::Unbounded, end)).rev().map(|(_, id)| id);
+        let calls = ids.filter_map(|id| shelf.calls.get(id)).map(|kept| &kept.session.summary);
+        let fitting = calls.filter(|call| query.fits(call)).take(query.limit.saturating_add(1)).cloned();
+        Ok(Page::new(fitting.collect(), query.limit))
     }
 
     async fn history(&self, id: SessionId) -> Result<Vec<Recorded>, StoreError> {

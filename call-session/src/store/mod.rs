@@ -4,10 +4,18 @@
 //! find, list, and the feed of all that happens. [`update`] is the usual way to change a call.
 //!
 //! - [`memory`]: for tests, and for servers that may forget.
+//! - `sqlite` (a feature): an embedded database file, for one server.
+//! - `conformance` (a feature): tests that hold a store of your own to the contract.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 pub mod memory;
 mod query;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod update;
 
 use std::fmt::Debug;
@@ -84,10 +92,10 @@ impl Commit {
 /// - A name at Twilio belongs to one call: the second to bind it gets [`CommitError::CallSidTaken`].
 /// - The feed has every event once, those of a call in their order. Reading on from the last position that was read
 ///   misses nothing, however many write at the same time.
-/// - Lists are by the time of creation, newest first, and pages do not shift when calls are added.
+/// - Lists are by the time of creation and then by name, newest first, and pages do not shift when calls are added.
 /// - All methods are cancel safe in the sense that they happen or do not happen; which of both is unknown.
 ///
-/// The [`conformance`](crate::store) suite (feature `conformance`) holds an implementation to this.
+/// The suite `store::conformance` (feature `conformance`) holds an implementation to this.
 #[async_trait]
 pub trait SessionStore: Send + Sync + Debug {
     /// Keeps a call that begins to exist, together with what happened to it at once, such as its name at Twilio. Happens

@@ -7,7 +7,7 @@ use crate::{
     id::{AgentId, CustomerId, SessionId},
 };
 
-/// Which calls a list shows, newest first. All conditions hold together.
+/// Which calls a list shows, newest first: by the time of creation, then by name. All conditions hold together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Query {
@@ -23,11 +23,11 @@ pub struct Query {
     pub agent: Option<AgentId>,
     /// Those of which this came.
     pub outcome: Option<Outcome>,
-    /// Those created then or later.
+    /// Those created then or later. Stores may look at the microsecond only.
     pub since: Option<Timestamp>,
     /// Those created before then.
     pub until: Option<Timestamp>,
-    /// Those older than this one: the page after it.
+    /// Those that stand after this one: the next page. After a call that is not there nothing stands.
     pub before: Option<SessionId>,
     /// The longest page, 1 to 1000. Default: 50.
     pub limit: usize,

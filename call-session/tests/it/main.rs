@@ -1,4 +1,6 @@
 //! Tests of call-session through its public doors.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod directory;
 mod live;
+mod store;

@@ -1,0 +1,6 @@
+//! Stores, held to their contract.
+
+mod crash;
+mod folder;
+mod memory;
+mod sqlite;
