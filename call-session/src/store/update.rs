@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// How often a change is decided anew when others were quicker. Each time somebody else has got on.
-const ATTEMPTS: u32 = 64;
+const ATTEMPTS: u32 = 256;
 
 /// How often a commit is repeated when its fate is unknown.
 const REPEATS: u32 = 3;
