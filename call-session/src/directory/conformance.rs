@@ -1,16 +1,23 @@
 //! Holds a [`Directory`] to its contract.
 //!
-//! Call [`check_all`] from a test with what makes empty directories, or the checks one by one, each with an empty one. A
-//! check that fails panics with what was expected.
+//! Each check is a function that takes a directory of its own, empty, and panics when the directory breaks its promise.
+//!
+//! [`directory_conformance!`](crate::directory_conformance) makes a test of each:
 //!
 //! ```
-//! use std::sync::Arc;
+//! mod memory {
+//!     use std::sync::Arc;
 //!
-//! use call_session::directory::{Directory, conformance, memory::MemoryDirectory};
+//!     use call_session::directory::{Directory, memory::MemoryDirectory};
 //!
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! conformance::check_all(async || Arc::new(MemoryDirectory::new()) as Arc<dyn Directory>).await;
-//! # });
+//!     /// The directory, and what has to stay while the test runs, such as a folder.
+//!     async fn fresh() -> (Arc<dyn Directory>, ()) {
+//!         (Arc::new(MemoryDirectory::new()), ())
+//!     }
+//!
+//!     call_session::directory_conformance!(fresh);
+//! }
+//! # fn main() {}
 //! ```
 
 use std::{collections::HashSet, sync::Arc};
@@ -25,19 +32,28 @@ use crate::{call::ConversationSettings, id::CustomerId};
 /// How many do the same thing at once.
 const RACERS: u32 = 24;
 
-/// All checks, each with another directory.
-pub async fn check_all(empty: impl AsyncFn() -> Arc<dyn Directory>) {
-    gives_back_what_was_put(empty().await).await;
-    refuses_what_was_decided_on_something_else(empty().await).await;
-    keeps_one_of_many_puts(empty().await).await;
-    gives_a_number_to_one_customer(empty().await).await;
-    frees_a_number_that_was_changed(empty().await).await;
-    makes_one_customer_of_an_unknown_number(empty().await).await;
-    gives_the_customer_of_a_known_number(empty().await).await;
-    lists_customers_newest_first_in_pages(empty().await).await;
-    keeps_pages_while_customers_are_added(empty().await).await;
-    lists_agents_by_name(empty().await).await;
-    takes_a_seed_once(empty().await).await;
+/// Makes a test of each function of [`conformance`](crate::directory::conformance).
+///
+/// It takes the name of an `async fn()` that gives a pair: an empty `Arc<dyn Directory>`, and whatever has to stay as long
+/// as the test runs. The crate that uses it needs tokio with `macros` and `rt-multi-thread`.
+#[macro_export]
+macro_rules! directory_conformance {
+    ($fresh:path) => {
+        $crate::directory_conformance! {
+            $fresh:
+            gives_back_what_was_put refuses_what_was_decided_on_something_else keeps_one_of_many_puts
+            gives_a_number_to_one_customer frees_a_number_that_was_changed makes_one_customer_of_an_unknown_number
+            gives_the_customer_of_a_known_number lists_customers_newest_first_in_pages
+            keeps_pages_while_customers_are_added lists_agents_by_name takes_a_seed_once
+        }
+    };
+    ($fresh:path: $($check:ident)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $check() {
+            let (directory, _stays) = $fresh().await;
+            $crate::directory::conformance::$check(directory).await;
+        }
+    )*};
 }
 
 /// Agents and customers come back as they were put, one revision later, and not before they were put.

@@ -7,7 +7,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use twilio_twiml::phone::E164;
 
 use super::{
@@ -109,18 +108,6 @@ impl Directory for MemoryDirectory {
     async fn customer_by_phone(&self, phone: &E164) -> Result<Option<Customer>, StoreError> {
         let shelf = self.shelf();
         Ok(shelf.by_phone.get(phone).and_then(|id| shelf.customer(id)).cloned())
-    }
-
-    async fn customer_for(&self, phone: &E164, now: Timestamp) -> Result<Customer, StoreError> {
-        let mut shelf = self.shelf();
-        if let Some(known) = shelf.by_phone.get(phone).and_then(|id| shelf.customer(id)) {
-            return Ok(known.clone());
-        }
-        shelf.put(Customer::new(CustomerId::unique(), phone.clone(), now)).map_err(|error| match error {
-            PutError::Store(error) => error,
-            // A name of its own and a number that nobody has, under one lock.
-            error => StoreError::Refused(error.into()),
-        })
     }
 
     async fn customers(&self, query: &CustomerQuery) -> Result<CustomerPage, StoreError> {

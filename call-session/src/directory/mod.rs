@@ -23,6 +23,7 @@
 //! ```
 //!
 //! - [`memory`]: for tests, and for servers that may forget.
+//! - The stores of calls in SQL databases are directories too: agents and customers are kept beside the calls.
 
 mod agent;
 #[cfg(feature = "conformance")]
@@ -31,6 +32,8 @@ mod customer;
 pub mod memory;
 mod outbound;
 mod seed;
+#[cfg(feature = "_sql")]
+pub(crate) mod sql;
 
 use std::fmt::Debug;
 
@@ -155,7 +158,21 @@ pub trait Directory: Send + Sync + Debug {
     /// # Errors
     ///
     /// [`StoreError`] when the backend fails.
-    async fn customer_for(&self, phone: &E164, now: Timestamp) -> Result<Customer, StoreError>;
+    async fn customer_for(&self, phone: &E164, now: Timestamp) -> Result<Customer, StoreError> {
+        loop {
+            if let Some(known) = self.customer_by_phone(phone).await? {
+                return Ok(known);
+            }
+            match self.put_customer(Customer::new(CustomerId::unique(), phone.clone(), now)).await {
+                Ok(new) => return Ok(new),
+                // Somebody was quicker, and is found now.
+                Err(PutError::PhoneTaken { .. }) => {}
+                Err(PutError::Store(error)) => return Err(error),
+                // A name that nobody else has is in no conflict, unless the backend breaks its promise.
+                Err(conflict @ PutError::Conflict { .. }) => return Err(StoreError::Refused(conflict.into())),
+            }
+        }
+    }
 
     /// Customers that fit, newest first, a page at a time.
     ///

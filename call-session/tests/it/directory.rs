@@ -8,44 +8,61 @@ use call_session::{
         Agent, AgentStatus, CallerNumber, CallerNumbers, Customer, Directory, NotCallable, Seed,
         memory::MemoryDirectory, outbound,
     },
+    store::sqlite::SqliteStore,
 };
+use jiff::Timestamp;
 use serde_json::json;
 use twilio_twiml::phone::E164;
 
-/// One test for each check, for each backend.
-macro_rules! conforms {
-    ($empty:expr => $($check:ident)+) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $check() {
-            let directory: Arc<dyn Directory> = Arc::new($empty);
-            call_session::directory::conformance::$check(directory).await;
-        }
-    )+};
-    ($empty:expr) => {
-        conforms! { $empty =>
-            gives_back_what_was_put
-            refuses_what_was_decided_on_something_else
-            keeps_one_of_many_puts
-            gives_a_number_to_one_customer
-            frees_a_number_that_was_changed
-            makes_one_customer_of_an_unknown_number
-            gives_the_customer_of_a_known_number
-            lists_customers_newest_first_in_pages
-            keeps_pages_while_customers_are_added
-            lists_agents_by_name
-            takes_a_seed_once
-        }
-    };
-}
+use crate::store::folder::Folder;
 
 mod memory {
     use super::*;
 
-    conforms!(MemoryDirectory::new());
+    async fn fresh() -> (Arc<dyn Directory>, ()) {
+        (Arc::new(MemoryDirectory::new()), ())
+    }
+
+    call_session::directory_conformance!(fresh);
+}
+
+mod sqlite {
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn Directory>, Folder) {
+        let folder = Folder::new();
+        let store = SqliteStore::open(folder.path().join("calls.db")).await.unwrap();
+        (Arc::new(store), folder)
+    }
+
+    call_session::directory_conformance!(fresh);
+
+    /// Two servers on one file get calls from the same unknown number: it becomes one customer, who is there after both
+    /// have stopped.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn two_servers_make_one_customer_who_stays() {
+        let folder = Folder::new();
+        let path = folder.path().join("calls.db");
+        let servers = [SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap()];
+        let caller = number("+819000000001");
+        for round in 0..20 {
+            let caller = number(&format!("+8190000010{round:02}"));
+            let now = Timestamp::now();
+            let (here, there) =
+                tokio::join!(servers[0].customer_for(&caller, now), servers[1].customer_for(&caller, now));
+            assert_eq!(here.unwrap(), there.unwrap());
+        }
+        let customer = servers[0].customer_for(&caller, Timestamp::now()).await.unwrap();
+        for server in servers {
+            server.close().await;
+        }
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(store.customer_by_phone(&caller).await.unwrap(), Some(customer));
+    }
 }
 
 fn number(text: &str) -> E164 {
-    text.parse().expect("a number")
+    text.parse().unwrap()
 }
 
 fn sato() -> Agent {

@@ -1,4 +1,4 @@
-//! Calls in an embedded database file.
+//! Calls in an embedded database file, and agents and customers beside them.
 //!
 //! ```
 //! use call_session::store::{Query, SessionStore, sqlite::SqliteStore};
@@ -27,6 +27,7 @@
 //! What was acknowledged survives the death of the process. With [`Durability::Power`], the default, it also survives the
 //! machine's, provided that the disk keeps what it says it has kept.
 
+mod directory;
 mod writer;
 
 use std::{
@@ -57,7 +58,10 @@ use crate::{
     id::SessionId,
 };
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "calls", include_str!("../../../migrations/sqlite/0001_calls.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "calls", include_str!("../../../migrations/sqlite/0001_calls.sql")),
+    (2, "directory", include_str!("../../../migrations/sqlite/0002_directory.sql")),
+];
 
 /// The longest wait for something new.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -138,7 +142,8 @@ impl SqliteConfig {
     }
 }
 
-/// Keeps calls in an embedded database file.
+/// Keeps calls in an embedded database file, and agents and customers beside them: it is a [`SessionStore`] and a
+/// [`Directory`](crate::directory::Directory).
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: SqlitePool,

@@ -13,9 +13,10 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{failed, passing};
+use super::{directory, failed, passing};
 use crate::{
     call::{CallSession, CallSummary, NewCall, SessionEvent, Stamped, Version},
+    directory::{PutError, sql::Row},
     id::{CommitId, SessionId},
     store::{
         Commit, CommitError, StoreError,
@@ -42,6 +43,7 @@ enum Job {
     Create(Box<Create>, oneshot::Sender<Result<Option<CallSession>, CommitError>>),
     Commit(Commit, oneshot::Sender<Result<Version, CommitError>>),
     Claim(Claim, oneshot::Sender<Result<bool, StoreError>>),
+    Put(Row, oneshot::Sender<Result<(), PutError>>),
 }
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ enum Answer {
     Created(Result<Option<Box<CallSession>>, CommitError>),
     Committed(Result<Version, CommitError>),
     Claimed(bool),
+    Put(Result<(), PutError>),
 }
 
 /// The store was closed, or its task is gone.
@@ -84,6 +87,12 @@ impl From<Closed> for StoreError {
 }
 
 impl From<Closed> for CommitError {
+    fn from(closed: Closed) -> Self {
+        StoreError::from(closed).into()
+    }
+}
+
+impl From<Closed> for PutError {
     fn from(closed: Closed) -> Self {
         StoreError::from(closed).into()
     }
@@ -123,6 +132,10 @@ impl Writer {
         self.ask(|answer| Job::Claim(claim, answer)).await?
     }
 
+    pub(super) async fn put(&self, row: Row) -> Result<(), PutError> {
+        self.ask(|answer| Job::Put(row, answer)).await?
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Closed> {
         let (answer, told) = oneshot::channel();
         let queue = self.queue.lock().await.clone().ok_or(Closed)?;
@@ -139,6 +152,7 @@ impl Job {
             (Self::Create(_, waits), Answer::Created(done)) => _ = waits.send(done.map(|new| new.map(|new| *new))),
             (Self::Commit(_, waits), Answer::Committed(done)) => _ = waits.send(done),
             (Self::Claim(_, waits), Answer::Claimed(done)) => _ = waits.send(Ok(done)),
+            (Self::Put(_, waits), Answer::Put(done)) => _ = waits.send(done),
             _ => {}
         }
     }
@@ -148,6 +162,7 @@ impl Job {
             Self::Create(_, waits) => _ = waits.send(Err(error.into())),
             Self::Commit(_, waits) => _ = waits.send(Err(error.into())),
             Self::Claim(_, waits) => _ = waits.send(Err(error)),
+            Self::Put(_, waits) => _ = waits.send(Err(error.into())),
         }
     }
 }
@@ -194,6 +209,7 @@ async fn together(
             Job::Create(create, _) => Answer::Created(settled(new_call(&mut transaction, create, &mut last).await)?),
             Job::Commit(commit, _) => Answer::Committed(settled(append(&mut transaction, commit, &mut last).await)?),
             Job::Claim(claim, _) => Answer::Claimed(take(&mut transaction, claim).await?),
+            Job::Put(row, _) => Answer::Put(directory::put(&mut transaction, row).await?),
         });
     }
     transaction.commit().await?;

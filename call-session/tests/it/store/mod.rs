@@ -1,6 +1,6 @@
 //! Stores, held to their contract.
 
 mod crash;
-mod folder;
+pub(crate) mod folder;
 mod memory;
 mod sqlite;

@@ -1,0 +1,19 @@
+-- `body` is the whole record as JSON; the other columns are what it is found by. Times are microseconds since 1970.
+create table call_agents (
+    id text primary key,
+    revision integer not null,
+    body text not null
+);
+
+create table call_customers (
+    id text primary key,
+    revision integer not null,
+    phone text not null unique,
+    status text not null,
+    created_at integer not null,
+    body text not null
+);
+
+-- Both in the order of lists, so that a page is read and not sorted.
+create index call_customers_created on call_customers (created_at, id);
+create index call_customers_status on call_customers (status, created_at, id);
