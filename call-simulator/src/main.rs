@@ -20,6 +20,9 @@ enum Command {
     TwilioApi(Box<twilio::api_cli::Args>),
     /// Serves a voice model as OpenAI does; the first line printed is its base URL.
     Openai(openai::cli::Args),
+    /// Rings at an application as OpenAI's SIP side does, and prints what was said and measured; the first line printed is
+    /// the base URL of the REST interface and the control socket.
+    OpenaiSip(openai::sip::cli::Args),
 }
 
 #[tokio::main]
@@ -33,6 +36,7 @@ async fn main() -> ExitCode {
         Command::Openai(args) => {
             openai::cli::run(args, &mut io::stdout()).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
+        Command::OpenaiSip(args) => openai::sip::cli::run(args, &mut io::stdout()).await,
     };
     outcome.unwrap_or_else(|error| {
         let mut told = error.to_string();

@@ -38,6 +38,8 @@ pub enum WrongKey {
 pub(super) struct Admitted {
     pub(super) model: String,
     pub(super) attachment: Attachment,
+    /// The telephone call that a control socket is for.
+    pub(super) call_id: Option<String>,
     /// The subprotocol to answer with.
     pub(super) subprotocol: Option<HeaderValue>,
     pub(super) safety_identifier: Option<String>,
@@ -71,7 +73,13 @@ pub(super) fn error_response(status: StatusCode, error: &ApiError, retry_after: 
 }
 
 impl Door {
-    pub(super) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<Admitted, Refusal> {
+    /// `lives` tells which calls have a telephone, besides those that are let in anyway.
+    pub(super) fn admit(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        lives: impl Fn(&str) -> bool,
+    ) -> Result<Admitted, Refusal> {
         if !is_upgrade(headers) {
             let error = ApiError::invalid("websocket_required", "This address takes WebSocket connections only.");
             return Err(Refusal::status(StatusCode::BAD_REQUEST, error));
@@ -84,13 +92,21 @@ impl Door {
             let message = "The Realtime Beta API is no longer supported. Please use the GA interface.";
             return Err(Refusal::Socket { error: ApiError::invalid("beta_api_shape_disabled", message), code: 4000 });
         }
-        let (model, attachment) = self.purpose(uri)?;
+        let (model, attachment, call_id) = self.purpose(uri, lives)?;
         let safety_identifier = headers.get("openai-safety-identifier").and_then(|value| value.to_str().ok());
         Ok(Admitted {
             model,
             attachment,
+            call_id,
             subprotocol: subprotocols.contains(&"realtime").then(|| HeaderValue::from_static("realtime")),
             safety_identifier: safety_identifier.map(str::to_owned),
+        })
+    }
+
+    /// Whether a REST request has a right key.
+    pub(super) fn admits_rest(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.check_key(headers, &[]).map_err(|refusal| match refusal {
+            Refusal::Status { error, .. } | Refusal::Socket { error, .. } => error,
         })
     }
 
@@ -113,7 +129,11 @@ impl Door {
     }
 
     /// Exactly one of `model`, `call_id` and `intent` says what a socket is for.
-    fn purpose(&self, uri: &Uri) -> Result<(String, Attachment), Refusal> {
+    fn purpose(
+        &self,
+        uri: &Uri,
+        lives: impl Fn(&str) -> bool,
+    ) -> Result<(String, Attachment, Option<String>), Refusal> {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
         let pairs = pairs.map(|query| query.0).unwrap_or_default();
         let purposes: Vec<(&str, &str)> = pairs
@@ -126,13 +146,13 @@ impl Door {
                 let message = "You must provide a model parameter.";
                 Err(Refusal::Socket { error: ApiError::invalid("missing_model", message), code: 4000 })
             }
-            [("model", model)] if Model::named(model).is_some() => Ok((model.to_owned(), Attachment::Socket)),
+            [("model", model)] if Model::named(model).is_some() => Ok((model.to_owned(), Attachment::Socket, None)),
             [("model", model)] => {
                 let message = format!("The model `{model}` does not exist or you do not have access to it.");
                 Err(Refusal::Socket { error: ApiError::invalid("model_not_found", message), code: 4004 })
             }
-            [("call_id", call_id)] if self.calls.contains(call_id) => {
-                Ok(("gpt-realtime-2.1".to_owned(), Attachment::Call))
+            [("call_id", call_id)] if self.calls.contains(call_id) || lives(call_id) => {
+                Ok(("gpt-realtime-2.1".to_owned(), Attachment::Call, Some(call_id.to_owned())))
             }
             [("call_id", call_id)] => {
                 let message = format!("No session found for call_id: {call_id}.");
@@ -190,7 +210,7 @@ mod tests {
         for (name, value) in upgrade.iter().chain(extra) {
             headers.insert(*name, HeaderValue::from_str(value).unwrap());
         }
-        door.admit(&format!("/v1/realtime{query}").parse().unwrap(), &headers)
+        door.admit(&format!("/v1/realtime{query}").parse().unwrap(), &headers, |_| false)
     }
 
     fn door() -> Door {
@@ -252,6 +272,10 @@ mod tests {
     #[test]
     fn a_plain_request_is_no_upgrade() {
         let headers = HeaderMap::new();
-        refused(door().admit(&"/v1/realtime?model=gpt-realtime".parse().unwrap(), &headers), "websocket_required", 400);
+        refused(
+            door().admit(&"/v1/realtime?model=gpt-realtime".parse().unwrap(), &headers, |_| false),
+            "websocket_required",
+            400,
+        );
     }
 }

@@ -59,7 +59,7 @@ pub async fn run(args: Args, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn known_script(name: &str) -> Result<String, String> {
+pub(super) fn known_script(name: &str) -> Result<String, String> {
     match Script::named(name) {
         Some(_) => Ok(name.to_owned()),
         None => Err(format!("no such script; there are {}", Script::NAMES.join(", "))),

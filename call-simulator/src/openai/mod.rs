@@ -12,6 +12,7 @@ mod script;
 mod server;
 pub mod session;
 mod settings;
+pub mod sip;
 mod socket;
 
 pub use admission::WrongKey;

@@ -8,11 +8,20 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use axum::{Router, body::Body, extract::State, response::Response, routing::get, serve::ListenerExt};
-use http::{HeaderValue, Request, StatusCode, header};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, State},
+    response::Response,
+    routing::{get, post},
+    serve::ListenerExt,
+};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpListener,
     sync::watch,
     task::{JoinError, JoinSet},
@@ -29,7 +38,8 @@ use super::{
     recording::Recording,
     script::{Act, OnOpen, Script},
     session::{Attachment, Opening, Session},
-    settings::Settings,
+    settings::{Model, Settings},
+    sip::{self, Action, Calls, Fault, Ring, SipCall, SipHandle},
     socket::{self, Shared},
 };
 
@@ -69,6 +79,9 @@ struct Server {
     first_scripts: Mutex<VecDeque<Script>>,
     /// Refusals of the first upgrades.
     busy: Mutex<VecDeque<Refusal>>,
+    calls: Calls,
+    /// Failures of the first requests about calls.
+    faults: Mutex<Vec<(Action, Fault)>>,
     sessions: watch::Sender<Vec<SessionHandle>>,
     /// How many sessions [`OpenAiSimulator::next_session`] has given away.
     given: Mutex<usize>,
@@ -86,6 +99,7 @@ pub struct Builder {
     script: Script,
     first_scripts: VecDeque<Script>,
     busy: VecDeque<Refusal>,
+    faults: Vec<(Action, Fault)>,
 }
 
 impl Builder {
@@ -142,6 +156,12 @@ impl Builder {
         self
     }
 
+    /// Has one more of the first requests for this action fail, of any call.
+    pub fn fault(mut self, action: Action, fault: Fault) -> Self {
+        self.faults.push((action, fault));
+        self
+    }
+
     /// Listens and serves until the simulator is shut down or dropped.
     ///
     /// # Errors
@@ -156,12 +176,17 @@ impl Builder {
             script: self.script,
             first_scripts: Mutex::new(self.first_scripts),
             busy: Mutex::new(self.busy),
+            calls: Calls::default(),
+            faults: Mutex::new(self.faults),
             sessions: watch::Sender::new(Vec::new()),
             given: Mutex::new(0),
             sockets: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
-        let router = Router::new().route("/v1/realtime", get(upgrade)).with_state(Arc::clone(&shared));
+        let router = Router::new()
+            .route("/v1/realtime", get(upgrade))
+            .route("/v1/realtime/calls/{call_id}/{action}", post(rest))
+            .with_state(Arc::clone(&shared));
         let stop = shared.stop.clone();
         let listener = listener.tap_io(|tcp| {
             // Without it, small frames wait for each other; a failure costs only latency.
@@ -184,7 +209,18 @@ impl OpenAiSimulator {
             script: Script::default(),
             first_scripts: VecDeque::new(),
             busy: VecDeque::new(),
+            faults: Vec::new(),
         }
+    }
+
+    /// Somebody rings: the webhook is sent, and the call waits for what is done about it.
+    pub fn ring(&self, ring: Ring) -> SipHandle {
+        let server = &self.shared;
+        let id = format!("rtc_{:x}{:04}", server.settings.seed, server.calls.count() + 1);
+        let call = server.calls.place(id, ring);
+        let (living, stop) = (Arc::clone(&call), server.stop.clone());
+        server.sockets.spawn(async move { sip::live(living, stop).await });
+        SipHandle { call }
     }
 
     /// Where clients find it, such as `http://127.0.0.1:40123/v1`: the form of `OPENAI_BASE_URL`.
@@ -314,7 +350,7 @@ async fn upgrade(State(server): State<Arc<Server>>, mut request: Request<Body>) 
     let busy = lock(&server.busy).pop_front();
     let admitted = match busy {
         Some(refusal) => Err(refusal),
-        None => server.door.admit(request.uri(), request.headers()),
+        None => server.door.admit(request.uri(), request.headers(), |call_id| server.lives(call_id)),
     };
     let (admitted, refused) = match admitted {
         Ok(admitted) => (admitted, None),
@@ -323,6 +359,7 @@ async fn upgrade(State(server): State<Arc<Server>>, mut request: Request<Body>) 
             let nothing = Admitted {
                 model: String::new(),
                 attachment: Attachment::Socket,
+                call_id: None,
                 subprotocol: None,
                 safety_identifier: None,
             };
@@ -353,25 +390,86 @@ async fn serve(server: Arc<Server>, upgraded: OnUpgrade, admitted: Admitted, ref
     };
     let config = socket::websocket_config();
     let websocket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
+    let call = admitted.call_id.as_deref().and_then(|id| server.calls.find(id)).filter(|_| refused.is_none());
+    if let Some(call) = call {
+        return control(&server, &call, websocket).await;
+    }
     let shared = Arc::new(Shared::new(server.open(&admitted, refused)));
     let handle = SessionHandle { shared: Arc::clone(&shared), safety_identifier: admitted.safety_identifier };
     server.sessions.send_modify(|sessions| sessions.push(handle));
-    socket::serve(websocket, &shared, server.stop.clone()).await;
+    socket::serve(websocket, &shared, 0, server.stop.clone()).await;
+}
+
+/// A control socket of a call: one more, or one again.
+async fn control<S>(server: &Server, call: &SipCall, websocket: WebSocketStream<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Some(shared) = call.session() else { return };
+    let mut number = 0;
+    shared.change(|session| number = session.attach(socket::now()));
+    call.note(sip::Step::SocketOpened);
+    socket::serve(websocket, &shared, number, server.stop.clone()).await;
+    call.note(sip::Step::SocketClosed);
+}
+
+async fn rest(
+    State(server): State<Arc<Server>>,
+    Path((call_id, action)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    if let Err(error) = server.door.admits_rest(&headers) {
+        return error_response(StatusCode::UNAUTHORIZED, &error, None);
+    }
+    let Some(action) = Action::named(&action) else {
+        let error = ApiError::invalid("unknown_url", "Unknown request URL.");
+        return error_response(StatusCode::NOT_FOUND, &error, None);
+    };
+    let Some(call) = server.calls.find(&call_id) else {
+        let (status, error) = sip::unknown(&call_id);
+        return error_response(status, &error, None);
+    };
+    let fault = {
+        let mut faults = lock(&server.faults);
+        let next = faults.iter().position(|(failing, _)| *failing == action);
+        next.map(|next| faults.remove(next).1)
+    };
+    sip::action(&call, action, &headers, &body, fault, |body| server.accept(body)).await
 }
 
 impl Server {
+    /// Whether a call has a telephone and a model to it.
+    fn lives(&self, call_id: &str) -> bool {
+        self.calls.find(call_id).is_some_and(|call| call.session().is_some())
+    }
+
+    /// The session of a call that is accepted.
+    fn accept(&self, body: &Value) -> Result<Session, ApiError> {
+        let model = body["model"].as_str().ok_or_else(|| ApiError::missing("session.model"))?;
+        if Model::named(model).is_none() {
+            let message = format!("The model `{model}` does not exist or you do not have access to it.");
+            return Err(ApiError::invalid("model_not_found", message));
+        }
+        let script = lock(&self.first_scripts).pop_front().unwrap_or_else(|| self.script.clone());
+        Session::accept(socket::now(), Opening::new(model, unix_seconds()), body, script, self.settings.clone())
+    }
+
     fn open(&self, admitted: &Admitted, refused: Option<OnOpen>) -> Session {
         let mut script = lock(&self.first_scripts).pop_front().unwrap_or_else(|| self.script.clone());
         if let Some(refused) = refused {
             script = script.on_open(refused);
         }
-        let unix_seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let opening = Opening::new(&admitted.model, unix_seconds).with_attachment(admitted.attachment);
+        let opening = Opening::new(&admitted.model, unix_seconds()).with_attachment(admitted.attachment);
         // Sessions differ from each other, and are the same in every run.
         let number = u64::try_from(self.sessions.borrow().len()).unwrap_or(u64::MAX);
         let settings = self.settings.clone().with_seed(self.settings.seed.wrapping_add(number << 32));
         Session::open(socket::now(), opening, script, settings)
     }
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -71,7 +71,10 @@ pub(super) fn now() -> Instant {
 }
 
 /// Serves a session until either side ends it, or `stop` is cancelled, which goes away as a restarting server does.
-pub(super) async fn serve<S>(mut socket: WebSocketStream<S>, shared: &Shared, stop: CancellationToken)
+///
+/// `number` is that of a call's control socket: it ends when a newer one takes its place, and the session outlives it. A
+/// session of its own has the number 0.
+pub(super) async fn serve<S>(mut socket: WebSocketStream<S>, shared: &Shared, number: u64, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -81,6 +84,9 @@ where
     let mut flow = Flow::default();
     loop {
         changes.mark_unchanged();
+        if shared.lock().socket() != number {
+            return;
+        }
         while flow.next.is_none() && !flow.dropped {
             let Some(output) = shared.lock().poll_output() else { break };
             flow.take(output);
@@ -94,7 +100,7 @@ where
         tokio::select! {
             () = stop.cancelled(), if close_by.is_none() => {
                 flow.close(1001, "");
-                shared.change(|session| session.handle_lost(now()));
+                shared.change(|session| session.lost(now(), number));
             }
             io = poll_fn(|cx| flow.poll(&mut socket, cx)) => match io {
                 Io::Written => {}
@@ -110,7 +116,7 @@ where
             () = until(close_by), if close_by.is_some() => break,
         }
     }
-    shared.change(|session| session.handle_lost(now()));
+    shared.change(|session| session.lost(now(), number));
 }
 
 fn receive(shared: &Shared, flow: &mut Flow, message: Message) {

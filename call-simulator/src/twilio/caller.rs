@@ -15,7 +15,7 @@ const KEY_TIME: Duration = Duration::from_millis(200);
 
 /// A script being carried out.
 #[derive(Debug)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     steps: VecDeque<Step>,
     patience: u64,
     turn_gap: u64,
@@ -33,24 +33,24 @@ pub(super) struct Caller {
 
 /// What the caller perceives in a tick.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Heard {
-    pub(super) phase: Phase,
+pub(crate) struct Heard {
+    pub(crate) phase: Phase,
     /// Whether the frame that begins now has a sound in it.
-    pub(super) audible: bool,
+    pub(crate) audible: bool,
     /// How long the agent has been speaking, pauses between words included.
-    pub(super) speaking_for: Option<Duration>,
+    pub(crate) speaking_for: Option<Duration>,
 }
 
 /// What the caller does in a tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Did {
-    pub(super) frame: Frame,
-    pub(super) acts: Vec<Act>,
+pub(crate) struct Did {
+    pub(crate) frame: Frame,
+    pub(crate) acts: Vec<Act>,
 }
 
 /// Something a caller does besides making a sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Says(String),
     Presses(DtmfDigit),
     /// The network loses the caller's audio for this long.
@@ -62,7 +62,7 @@ pub(super) enum Act {
 }
 
 impl Caller {
-    pub(super) fn new(script: CallerScript) -> Self {
+    pub(crate) fn new(script: CallerScript) -> Self {
         Self {
             steps: script.steps.into(),
             patience: frames_in(script.patience),
@@ -78,7 +78,7 @@ impl Caller {
     }
 
     /// Lives through the next 20 ms.
-    pub(super) fn tick(&mut self, heard: Heard) -> Did {
+    pub(crate) fn tick(&mut self, heard: Heard) -> Did {
         self.listen(heard);
         let mut acts = Vec::new();
         while self.speech.is_empty() && self.tick >= self.busy_until && self.hang_up_at.is_none_or(|at| self.tick < at)

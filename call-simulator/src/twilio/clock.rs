@@ -8,14 +8,14 @@ use super::frame::start_of;
 
 /// Ticks at absolute times, so that a late tick does not make the next one late.
 #[derive(Debug)]
-pub(super) struct FrameClock {
+pub(crate) struct FrameClock {
     started: Instant,
     ticks: u64,
     worst_lateness: Duration,
 }
 
 impl FrameClock {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { started: Instant::now(), ticks: 0, worst_lateness: Duration::ZERO }
     }
 
@@ -24,22 +24,22 @@ impl FrameClock {
     /// # Cancel safety
     ///
     /// A dropped wait loses no frame.
-    pub(super) async fn tick(&mut self) {
+    pub(crate) async fn tick(&mut self) {
         let due = self.started + start_of(self.ticks);
         sleep_until(due).await;
         self.ticks += 1;
         self.worst_lateness = self.worst_lateness.max(due.elapsed());
     }
 
-    pub(super) const fn started(&self) -> Instant {
+    pub(crate) const fn started(&self) -> Instant {
         self.started
     }
 
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    pub(super) const fn worst_lateness(&self) -> Duration {
+    pub(crate) const fn worst_lateness(&self) -> Duration {
         self.worst_lateness
     }
 }

@@ -12,18 +12,18 @@ use url::{Host, Url};
 
 /// Opens connections.
 #[derive(Clone)]
-pub(super) struct Dialer {
+pub(crate) struct Dialer {
     tls: TlsConnector,
 }
 
 /// A connection, with or without TLS.
-pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DialError {
+pub(crate) enum DialError {
     #[error("the connection was refused")]
     Refused(#[source] io::Error),
     #[error("the server cannot be reached")]
@@ -34,7 +34,7 @@ pub(super) enum DialError {
 
 impl Dialer {
     /// Trusts the certificate authorities of the web.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
@@ -46,7 +46,7 @@ impl Dialer {
     }
 
     /// Trusts whom this configuration trusts.
-    pub(super) fn with_tls(config: Arc<ClientConfig>) -> Self {
+    pub(crate) fn with_tls(config: Arc<ClientConfig>) -> Self {
         Self { tls: TlsConnector::from(config) }
     }
 
@@ -55,7 +55,7 @@ impl Dialer {
     /// # Cancel safety
     ///
     /// A dropped attempt leaves nothing open.
-    pub(super) async fn connect(&self, url: &Url) -> Result<Box<dyn Io>, DialError> {
+    pub(crate) async fn connect(&self, url: &Url) -> Result<Box<dyn Io>, DialError> {
         let unusable = || DialError::Unreachable(io::Error::from(io::ErrorKind::AddrNotAvailable));
         let host = url.host().ok_or_else(unusable)?;
         let port = url.port_or_known_default().ok_or_else(unusable)?;

@@ -23,32 +23,32 @@ const AUDIBLE_DBFS: f64 = -45.0;
 
 /// Both sides of a call and the record of them.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     frames: u64,
-    pub(super) phase: Phase,
-    pub(super) playout: Playout,
+    pub(crate) phase: Phase,
+    pub(crate) playout: Playout,
     caller: Caller,
     agent_speech: SpeechTracker,
     caller_speech: SpeechTracker,
     recording: Option<Recording>,
     /// Keys that were pressed for the telephone to hear.
     keys_heard: String,
-    pub(super) timeline: Timeline,
+    pub(crate) timeline: Timeline,
 }
 
 /// What 20 ms brought.
 #[derive(Debug)]
-pub(super) struct Tick {
+pub(crate) struct Tick {
     /// What the caller said.
-    pub(super) frame: Frame,
+    pub(crate) frame: Frame,
     /// Marks to be returned.
-    pub(super) marks: Vec<String>,
+    pub(crate) marks: Vec<String>,
     /// What the caller did.
-    pub(super) acts: Vec<Act>,
+    pub(crate) acts: Vec<Act>,
 }
 
 impl Line {
-    pub(super) fn new(caller: CallerScript, record: bool) -> Self {
+    pub(crate) fn new(caller: CallerScript, record: bool) -> Self {
         Self {
             frames: 0,
             phase: Phase::Ringing,
@@ -63,12 +63,12 @@ impl Line {
     }
 
     /// When the next frame begins, since the call was placed.
-    pub(super) fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         start_of(self.frames)
     }
 
     /// Lives through the next 20 ms.
-    pub(super) fn tick(&mut self) -> Tick {
+    pub(crate) fn tick(&mut self) -> Tick {
         let now = self.now();
         let played = self.playout.tick();
         let change = self.agent_speech.frame(is_audible(&played.frame));
@@ -101,7 +101,7 @@ impl Line {
     }
 
     /// Lets the telephone ring for 20 ms: nobody hears and nobody speaks.
-    pub(super) fn ring(&mut self) {
+    pub(crate) fn ring(&mut self) {
         self.agent_speech.frame(false);
         self.caller_speech.frame(false);
         if let Some(recording) = &mut self.recording {
@@ -111,12 +111,12 @@ impl Line {
     }
 
     /// Writes down a key that is played to the telephone.
-    pub(super) fn hear_key(&mut self, key: char) {
+    pub(crate) fn hear_key(&mut self, key: char) {
         self.keys_heard.push(key);
     }
 
     /// Ends the speech that is going on, and gives out the speech of agent and caller and the recording.
-    pub(super) fn finish(&mut self) -> Finished {
+    pub(crate) fn finish(&mut self) -> Finished {
         for (tracker, stopped) in
             [(&mut self.agent_speech, Event::AgentStopped), (&mut self.caller_speech, Event::CallerStopped)]
         {
@@ -143,14 +143,14 @@ impl Line {
 
 /// What is left of a line.
 #[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) agent_speech: Vec<SpeechSpan>,
-    pub(super) caller_speech: Vec<SpeechSpan>,
-    pub(super) keys_heard: String,
-    pub(super) recording: Recording,
+pub(crate) struct Finished {
+    pub(crate) agent_speech: Vec<SpeechSpan>,
+    pub(crate) caller_speech: Vec<SpeechSpan>,
+    pub(crate) keys_heard: String,
+    pub(crate) recording: Recording,
 }
 
-pub(super) fn is_audible(frame: &Frame) -> bool {
+pub(crate) fn is_audible(frame: &Frame) -> bool {
     *frame != SILENT && energy::level_dbfs(&codec::decode(AudioFormat::MuLaw, frame)) > AUDIBLE_DBFS
 }
 

@@ -41,7 +41,7 @@ pub struct BargeIn {
 
 impl Measures {
     /// Measures a call that was answered at `answered` and ended at `ended`. The spans of each side are in order.
-    pub(super) fn of(agent: &[SpeechSpan], caller: &[SpeechSpan], answered: Duration, ended: Duration) -> Self {
+    pub(crate) fn of(agent: &[SpeechSpan], caller: &[SpeechSpan], answered: Duration, ended: Duration) -> Self {
         let mut measures = Self::default();
         for (index, turn) in caller.iter().enumerate() {
             if let Some(talk) = agent.iter().find(|talk| talk.start < turn.start && turn.start < talk.end) {

@@ -92,6 +92,17 @@ mod stream_socket;
 mod timeline;
 mod webhook;
 
+/// The line of a telephone, for the other provider that has calls.
+pub(crate) mod telephone {
+    pub(crate) use super::{
+        caller::Act,
+        clock::FrameClock,
+        dial::Dialer,
+        line::Line,
+        webhook::{causes, host},
+    };
+}
+
 pub use account::Number;
 pub use callback_plan::{Callback, CallbackPlan};
 pub use debugger::{Alert, AlertCode};

@@ -12,7 +12,7 @@ use super::frame::{FRAME_BYTES, Frame, SILENT};
 /// of that audio, or at once when nothing is buffered (Twilio: Media Streams, WebSocket messages, "mark"). A clear drops
 /// what has not been taken and releases every mark; the frame that was taken last is still heard.
 #[derive(Debug, Default)]
-pub(super) struct Playout {
+pub(crate) struct Playout {
     queue: VecDeque<Entry>,
     /// Marks whose audio is all in the frame that plays now.
     due: Vec<String>,
@@ -22,30 +22,30 @@ pub(super) struct Playout {
 
 /// What became of the audio, in bytes. `received` is the sum of the others and what is still buffered.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Totals {
-    pub(super) received: u64,
-    pub(super) played: u64,
-    pub(super) cleared: u64,
+pub(crate) struct Totals {
+    pub(crate) received: u64,
+    pub(crate) played: u64,
+    pub(crate) cleared: u64,
 }
 
 /// One tick of the clock.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Played {
+pub(crate) struct Played {
     /// Marks that the frame before this one has completed, in the order they came.
-    pub(super) marks: Vec<String>,
+    pub(crate) marks: Vec<String>,
     /// What the caller hears for the next 20 ms.
-    pub(super) frame: Frame,
+    pub(crate) frame: Frame,
     /// Bytes of `frame` that were buffered audio; the rest is silence.
-    pub(super) audio: usize,
+    pub(crate) audio: usize,
 }
 
 /// What a clear has dropped.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Cleared {
+pub(crate) struct Cleared {
     /// Marks that came back with it, in the order they came.
-    pub(super) marks: Vec<String>,
+    pub(crate) marks: Vec<String>,
     /// Bytes of audio that nobody will hear.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 #[derive(Debug)]
@@ -56,7 +56,7 @@ enum Entry {
 
 impl Playout {
     /// Queues audio of any length.
-    pub(super) fn push_audio(&mut self, audio: Bytes) {
+    pub(crate) fn push_audio(&mut self, audio: Bytes) {
         self.totals.received += audio.len() as u64;
         if !audio.is_empty() {
             self.queue.push_back(Entry::Audio(audio));
@@ -64,7 +64,7 @@ impl Playout {
     }
 
     /// Queues a mark; gives it back at once when nothing plays and nothing waits.
-    pub(super) fn push_mark(&mut self, name: String) -> Option<String> {
+    pub(crate) fn push_mark(&mut self, name: String) -> Option<String> {
         if !self.queue.is_empty() {
             self.queue.push_back(Entry::Mark(name));
         } else if self.playing {
@@ -76,7 +76,7 @@ impl Playout {
     }
 
     /// Drops what has not been taken.
-    pub(super) fn clear(&mut self) -> Cleared {
+    pub(crate) fn clear(&mut self) -> Cleared {
         let mut cleared = Cleared { marks: std::mem::take(&mut self.due), bytes: 0 };
         for entry in self.queue.drain(..) {
             match entry {
@@ -89,7 +89,7 @@ impl Playout {
     }
 
     /// Takes the next 20 ms.
-    pub(super) fn tick(&mut self) -> Played {
+    pub(crate) fn tick(&mut self) -> Played {
         let marks = std::mem::take(&mut self.due);
         let mut frame = SILENT;
         let mut audio = 0;
@@ -116,12 +116,12 @@ impl Playout {
     }
 
     /// Whether nothing plays and nothing waits.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         !self.playing && self.queue.is_empty() && self.due.is_empty()
     }
 
     /// What became of the audio so far.
-    pub(super) const fn totals(&self) -> Totals {
+    pub(crate) const fn totals(&self) -> Totals {
         self.totals
     }
 }

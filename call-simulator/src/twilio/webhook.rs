@@ -233,7 +233,7 @@ pub(super) fn signed_url(url: &Url) -> String {
 }
 
 /// The value of the `Host` header.
-pub(super) fn host(url: &Url) -> String {
+pub(crate) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
@@ -266,7 +266,7 @@ fn dial_alert(error: &DialError, url: &Url) -> Alert {
 }
 
 /// An error and its causes on one line.
-pub(super) fn causes(error: &dyn Error) -> String {
+pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -44,6 +44,15 @@ pub(super) fn check(event: &Value) -> Result<&'static str, ApiError> {
     Ok(name)
 }
 
+/// Checks a session that is no part of an event, such as the one that accepts a call.
+///
+/// # Errors
+///
+/// As [`check`].
+pub(super) fn check_session(session: &Value) -> Result<(), ApiError> {
+    SESSION.check("session", session)
+}
+
 const EVENTS: &[(&str, &[Field])] = &[
     ("session.update", &[EVENT_ID, must("session", SESSION)]),
     ("input_audio_buffer.append", &[EVENT_ID, must("audio", Text(AUDIO_MAX))]),

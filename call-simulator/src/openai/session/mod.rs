@@ -3,6 +3,7 @@
 //! Client events go in with the time they came; server events come out when they are due. No socket, clock or
 //! randomness is touched, so that a ten-minute call runs in milliseconds.
 
+mod call;
 mod cast;
 mod client_event;
 mod config;
@@ -23,6 +24,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+pub use call::CallAudio;
 use cast::Cast;
 use config::Config;
 use conversation::Conversation;
@@ -99,6 +101,8 @@ pub enum Output {
 pub struct Session {
     settings: Settings,
     attachment: Attachment,
+    /// The telephone of a call that outlives its sockets.
+    line: Option<call::CallLine>,
     opened: Instant,
     opened_unix_seconds: u64,
     /// The time of the present input.
@@ -145,13 +149,21 @@ impl Session {
     /// Opens a session; `session.created` is the first output. A model that nobody knows is served as one that reasons.
     #[must_use]
     pub fn open(now: Instant, opening: Opening, script: Script, settings: Settings) -> Self {
+        let mut session = Self::prepare(now, opening, script, settings);
+        session.plan_acts();
+        session.greet_socket();
+        session
+    }
+
+    fn prepare(now: Instant, opening: Opening, script: Script, settings: Settings) -> Self {
         let mut chance = Chance::new(settings.seed);
         let model = Model::named(&opening.model).unwrap_or(Model { name: "gpt-realtime-2.1", reasoning: true });
         let session_id = chance.id("sess");
         let config = Config::new(&session_id, model, opening.unix_seconds + settings.session_limit.as_secs());
         let input = Input::new(config.input_format(), config.turn_detection());
-        let mut session = Self {
+        Self {
             attachment: opening.attachment,
+            line: None,
             opened: now,
             opened_unix_seconds: opening.unix_seconds,
             now,
@@ -176,12 +188,18 @@ impl Session {
             config,
             chance,
             settings,
-        };
-        session.begin();
-        session
+        }
     }
 
-    fn begin(&mut self) {
+    fn plan_acts(&mut self) {
+        for (after, act) in self.cast.script.acts.clone() {
+            self.schedule(self.opened + after, Later::Act(act));
+        }
+        self.schedule(self.opened + self.settings.session_limit, Later::Act(Act::Expire));
+    }
+
+    /// What a socket that was just opened is told.
+    fn greet_socket(&mut self) {
         match self.cast.script.on_open.clone() {
             OnOpen::Serve => {}
             OnOpen::Silent => {
@@ -190,10 +208,6 @@ impl Session {
             }
             OnOpen::Refuse(error, code) => return self.refuse_session(&error, code),
         }
-        for (after, act) in self.cast.script.acts.clone() {
-            self.schedule(self.opened + after, Later::Act(act));
-        }
-        self.schedule(self.opened + self.settings.session_limit, Later::Act(Act::Expire));
         self.emit(json!({"type": "session.created", "session": self.config.echo()}));
         if self.settings.conversation_created {
             let conversation = json!({"id": self.conversation.id, "object": "realtime.conversation"});
@@ -252,13 +266,13 @@ impl Session {
     /// The client has closed the connection, with this code if it gave one.
     pub fn handle_close(&mut self, now: Instant, code: Option<u16>) {
         self.handle_timeout(now);
-        self.end(Ending::ClientClosed(code));
+        self.lose_socket(Ending::ClientClosed(code));
     }
 
     /// The connection was lost.
     pub fn handle_lost(&mut self, now: Instant) {
         self.handle_timeout(now);
-        self.end(Ending::Lost);
+        self.lose_socket(Ending::Lost);
     }
 
     /// Does everything that is due. Early calls are harmless.
@@ -366,19 +380,19 @@ impl Session {
         match act {
             Act::Close(code, reason) => self.close(code, reason),
             Act::Drop => {
-                self.out.push_back(Output::Drop);
-                self.end(Ending::Dropped);
+                self.output(Output::Drop);
+                self.lose_socket(Ending::Dropped);
             }
             Act::Stall => self.state = State::Mute,
             Act::StopReading => {
                 self.state = State::Mute;
-                self.out.push_back(Output::StopReading);
+                self.output(Output::StopReading);
             }
             Act::Text(text) => {
                 self.push_log(Party::Server, json!(text), 0);
-                self.out.push_back(Output::Text(text));
+                self.output(Output::Text(text));
             }
-            Act::Binary(bytes) => self.out.push_back(Output::Binary(bytes)),
+            Act::Binary(bytes) => self.output(Output::Binary(bytes)),
             Act::Event(event) => self.emit(event),
             Act::Error(error) => self.refuse(&error, None),
             Act::RateLimit { remaining, reset_seconds } => {
@@ -390,6 +404,7 @@ impl Session {
                 let message = format!("Your session hit the maximum duration of {minutes} minutes.");
                 self.refuse(&ApiError::invalid("session_expired", message), None);
                 self.close(1001, String::new());
+                self.end(Ending::Closed(1001, String::new()));
             }
             Act::Dtmf(key) => {
                 if self.attachment == Attachment::Call {
@@ -414,8 +429,8 @@ impl Session {
     }
 
     fn close(&mut self, code: u16, reason: String) {
-        self.out.push_back(Output::Close(code, reason.clone()));
-        self.end(Ending::Closed(code, reason));
+        self.output(Output::Close(code, reason.clone()));
+        self.lose_socket(Ending::Closed(code, reason));
     }
 
     fn end(&mut self, ending: Ending) {
@@ -433,7 +448,7 @@ impl Session {
         if event["type"] != "input_audio_buffer.dtmf_event_received" {
             event["event_id"] = json!(self.chance.id("event"));
         }
-        self.out.push_back(Output::Text(event.to_string()));
+        self.output(Output::Text(event.to_string()));
         self.log(Party::Server, &event);
     }
 

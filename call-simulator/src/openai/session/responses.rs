@@ -230,6 +230,7 @@ impl Session {
         if let Some(item) = self.conversation.get_mut(&open.id) {
             item.push_audio(running.config.format, audio, self.settings.record);
         }
+        self.play_on_line(running.config.format, audio);
         if self.attachment == Attachment::Socket {
             let event = part_event("response.output_audio.delta", running, &open.id);
             self.emit(with(event, "delta", json!(STANDARD.encode(audio))));
@@ -335,6 +336,7 @@ impl Session {
             return Err(ApiError::invalid_value("type", message));
         }
         let Some(playback) = self.playback.take() else { return Ok(()) };
+        self.silence_line();
         self.emit(json!({"type": "output_audio_buffer.cleared", "response_id": playback.response_id}));
         let has = self.conversation.get(&playback.item_id).map_or(Duration::ZERO, Item::audio);
         let heard = (self.now - playback.began).min(has);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Session, conversation::Item, input::TurnChange, schedule::Later};
+use super::{Attachment, Session, conversation::Item, input::TurnChange, schedule::Later};
 use crate::openai::ApiError;
 
 /// A turn that is over in the audio, and will be noticed when it is due.
@@ -44,6 +44,10 @@ impl Session {
         self.speech_item = Some(item_id);
         if self.config.turn_detection().is_some_and(|turns| turns.interrupt_response) {
             self.interrupt();
+            if self.attachment == Attachment::Call {
+                // Cannot fail: the playback is the provider's own.
+                let _ = self.clear_playback();
+            }
         }
     }
 

@@ -9,4 +9,5 @@ mod items;
 mod replay;
 mod rules;
 mod server;
+mod sip;
 mod speech;
