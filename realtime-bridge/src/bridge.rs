@@ -12,18 +12,22 @@
 //! # }
 //! ```
 
+mod endpoints;
 mod handle;
 mod report;
 mod tasks;
 
 use std::{
+    collections::hash_map::RandomState,
     fmt,
     future::poll_fn,
+    hash::BuildHasher,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
+pub use endpoints::Endpoints;
 use futures_util::{Sink, SinkExt, StreamExt};
 pub use handle::{CallEnded, CallHandle, Updates};
 pub use report::CallReport;
@@ -32,12 +36,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use self::tasks::ToolTasks;
+use self::{endpoints::Dialler, tasks::ToolTasks};
 use crate::{
     alarm::Alarm,
     media::{MediaError, MediaEvent, MediaTransport},
-    realtime::{PlaybackOwner, RealtimeSession, SessionError, TurnOwner},
-    relay::{BargeIn, CallCommand, CallConfig, CallUpdate, ConversationMemory, EndReason, Relay, ToolAction},
+    realtime::{CloseReason, ConnectError, PlaybackOwner, RealtimeSession, SessionError, TurnOwner},
+    relay::{
+        BargeIn, CallCommand, CallConfig, CallUpdate, ConversationMemory, EndReason, LinkAction, Relay, ToolAction,
+    },
     tool::{ToolJournal, ToolSet},
 };
 
@@ -91,6 +97,7 @@ pub enum BridgeError {
 pub struct Bridge<M, S> {
     media: M,
     session: S,
+    endpoints: Option<(Endpoints<S>, u64)>,
     config: CallConfig,
     tools: ToolSet,
     journal: Option<Arc<dyn ToolJournal>>,
@@ -116,13 +123,14 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
         Self::with_config(media, session, CallConfig::default())
     }
 
-    /// Joins a line and a session. A call may not be longer than the provider's session limit, less a minute: a longer
-    /// [`max_duration`](CallConfig::max_duration), or none, becomes that.
+    /// Joins a line and a session. Without [endpoints](Bridge::with_endpoints) for another session a call may not be
+    /// longer than the provider's session limit, less a minute: a longer [`max_duration`](CallConfig::max_duration), or
+    /// none, becomes that.
     ///
     /// # Errors
     ///
     /// [`BridgeError::Config`] with everything that cannot work.
-    pub fn with_config(media: M, session: S, mut config: CallConfig) -> Result<Self, BridgeError> {
+    pub fn with_config(media: M, session: S, config: CallConfig) -> Result<Self, BridgeError> {
         let mut problems = config.problems();
         if matches!(config.barge_in, BargeIn::Confirmed { .. }) && session.info().turn_owner != TurnOwner::Bridge {
             problems.push(
@@ -138,15 +146,30 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
         if !problems.is_empty() {
             return Err(BridgeError::Config { problems });
         }
-        if let Some(limit) = session.capabilities().session_limit {
-            let limit = limit.saturating_sub(SESSION_MARGIN).max(limit / 2);
-            config.max_duration = Some(config.max_duration.map_or(limit, |asked| asked.min(limit)));
-        }
         let (sender, commands) = mpsc::channel(COMMANDS);
         let updates = broadcast::Sender::new(UPDATES);
         let handle = CallHandle::new(sender, updates.downgrade());
         let (tools, journal, memory) = (ToolSet::new(), None, ConversationMemory::default());
-        Ok(Self { media, session, config, tools, journal, memory, commands, handle, updates })
+        Ok(Self { media, session, endpoints: None, config, tools, journal, memory, commands, handle, updates })
+    }
+
+    /// Opens another session when one is lost or nears its limit, and keeps the caller meanwhile: see
+    /// [`Recovery`](crate::relay::Recovery). Where the provider has the line a lost session still ends the bridge.
+    #[must_use]
+    pub fn with_endpoints(self, endpoints: Endpoints<S>) -> Self
+    where
+        S: 'static,
+    {
+        // Calls that are cut off together must not come back together; nothing else depends on this number.
+        let seed = RandomState::new().hash_one(0_u8);
+        self.with_seeded_endpoints(endpoints, seed)
+    }
+
+    /// [`Bridge::with_endpoints`] with a number of one's own in place of chance, for tests.
+    #[must_use]
+    pub fn with_seeded_endpoints(mut self, endpoints: Endpoints<S>, seed: u64) -> Self {
+        self.endpoints = Some((endpoints, seed));
+        self
     }
 
     /// Gives the model tools. Their [`specs`](ToolSet::specs) have to be in the session's configuration.
@@ -182,17 +205,29 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
     /// # Cancel safety
     ///
     /// Dropping the future ends the call: both connections are closed, tools are aborted.
-    pub async fn run(self) -> CallReport {
-        let Self { media, session, config, tools, journal, memory, commands, handle, updates } = self;
+    pub async fn run(self) -> CallReport
+    where
+        S: 'static,
+    {
+        let Self { media, session, endpoints, mut config, tools, journal, memory, commands, handle, updates } = self;
+        if let Some(limit) = session.capabilities().session_limit.filter(|_| endpoints.is_none()) {
+            let limit = limit.saturating_sub(SESSION_MARGIN).max(limit / 2);
+            config.max_duration = Some(config.max_duration.map_or(limit, |asked| asked.min(limit)));
+        }
+        let (count, seed) = endpoints.as_ref().map_or((0, 0), |(endpoints, seed)| (endpoints.count(), *seed));
         let relay = Relay::new(config, media.format(), session.info(), session.capabilities().clone())
             .with_tools(tools.options())
-            .with_memory(memory);
+            .with_memory(memory)
+            .with_recovery(count, seed);
         let tasks = ToolTasks::new(tools, journal, handle);
         let began = Instant::now();
         // Boxed, as it would be in the future twice: here, and where the call is finished.
         let mut driver = Box::new(Driver {
             media,
-            session,
+            session: Some(session),
+            dialler: endpoints.map(|(endpoints, _)| Dialler::new(endpoints)),
+            next: None,
+            leaving: None,
             relay,
             tasks,
             commands,
@@ -211,7 +246,13 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
 
 struct Driver<M, S> {
     media: M,
-    session: S,
+    /// `None` while the model is lost.
+    session: Option<S>,
+    dialler: Option<Dialler<S>>,
+    /// A session that is ready to take over.
+    next: Option<S>,
+    /// A session that was left, and how long it may take to close.
+    leaving: Option<(S, Instant)>,
     relay: Relay,
     tasks: ToolTasks,
     commands: mpsc::Receiver<CallCommand>,
@@ -228,7 +269,7 @@ struct Driver<M, S> {
     voice: Instant,
 }
 
-impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
+impl<M: MediaTransport, S: RealtimeSession + 'static> Driver<M, S> {
     /// One wake-up: everything that came is taken in, everything to be sent is written, each side is flushed once.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
         let now = Instant::now();
@@ -247,9 +288,11 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
             self.timer.set(self.armed);
         }
         self.news |= self.is_blocked();
+        self.keep_link(cx, now);
         self.write_media(cx, now);
         self.write_model(cx, now);
         self.news |= self.is_blocked();
+        self.keep_link(cx, now);
         self.start_tools();
         self.tell_watchers();
         if let Some(reason) = self.relay.poll_end() {
@@ -307,10 +350,11 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     fn take_model(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         for _ in 0..FAIR_SHARE {
             // A goodbye may still be heard when the model is gone.
-            if self.relay.model_is_gone() {
+            if self.relay.model_is_gone() || self.relay.is_without_model() {
                 return false;
             }
-            match self.session.poll_next_unpin(cx) {
+            let Some(session) = &mut self.session else { return false };
+            match session.poll_next_unpin(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(Some(Ok(event))) => {
                     self.news = true;
@@ -348,15 +392,69 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
     }
 
     fn write_model(&mut self, cx: &mut Context<'_>, now: Instant) {
-        if self.relay.model_is_gone() {
+        let Some(session) = self.session.as_mut().filter(|_| !self.relay.model_is_gone()) else {
             self.model_writes = Writes::default();
             return;
-        }
-        let written =
-            write(&mut self.session, cx, &mut self.model_writes, now, || self.relay.poll_model(now.into_std()));
+        };
+        let written = write(session, cx, &mut self.model_writes, now, || self.relay.poll_model(now.into_std()));
         let stalled = self.model_writes.is_stalled(now).then_some(SessionError::Stalled { limit: WRITE_LIMIT });
         if let Some(error) = written.err().or(stalled) {
             self.relay.handle_model_closed(now.into_std(), Some(error));
+        }
+    }
+
+    /// Leaves, opens and changes sessions as the relay has it.
+    fn keep_link(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let Some(dialler) = &mut self.dialler else { return };
+        loop {
+            let mut acted = false;
+            while let Some(action) = self.relay.poll_link() {
+                acted = true;
+                match action {
+                    LinkAction::Leave(cause) => {
+                        dialler.lost(&cause);
+                        self.session = None;
+                        self.model_writes = Writes::default();
+                    }
+                    LinkAction::Open => dialler.open(),
+                    LinkAction::Switch => {
+                        self.leaving = self.session.take().map(|session| (session, now + CLOSE_LIMIT));
+                        self.session = self.next.take();
+                        self.model_writes = Writes::default();
+                    }
+                }
+            }
+            if let Poll::Ready(opened) = dialler.poll(cx) {
+                acted = true;
+                match opened {
+                    Ok(session) => {
+                        self.relay.handle_session(now.into_std(), session.info(), session.capabilities());
+                        self.next = Some(session);
+                    }
+                    Err(error) => self.relay.handle_session_failed(now.into_std(), &error, dialler.is_hopeless()),
+                }
+            }
+            // What waits to take over has nothing to say, but may be lost as well.
+            if !acted
+                && let Some(next) = &mut self.next
+                && matches!(next.poll_next_unpin(cx), Poll::Ready(None | Some(Err(_))))
+            {
+                acted = true;
+                self.next = None;
+                let error = ConnectError::Closed(CloseReason::new(None, "it was lost before it took over"));
+                self.relay.handle_session_failed(now.into_std(), &error, false);
+            }
+            if !acted {
+                break;
+            }
+            self.news = true;
+            // A session that takes over is to be heard at once.
+            cx.waker().wake_by_ref();
+        }
+        if let Some((session, limit)) = &mut self.leaving
+            && (session.poll_close_unpin(cx).is_ready() || now >= *limit)
+        {
+            self.leaving = None;
         }
     }
 
@@ -379,7 +477,8 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
 
     fn arm(&mut self, cx: &mut Context<'_>, now: Instant) {
         let relay = self.relay.poll_timeout(now.into_std()).map(Instant::from_std);
-        let stalls = [self.media_writes.deadline(), self.model_writes.deadline()];
+        let leaving = self.leaving.as_ref().map(|(_, limit)| *limit);
+        let stalls = [self.media_writes.deadline(), self.model_writes.deadline(), leaving];
         let Some(next) = stalls.into_iter().chain([relay]).flatten().min() else { return };
         // A deadline that has passed and was not acted on waits for something else: look again, but do not spin.
         let next = next.max(now + BREATH);
@@ -398,15 +497,21 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
         // Whoever watches learns that the call is over by the end of the updates.
         drop(self.updates);
         self.commands.close();
-        let closing = async { tokio::join!(self.media.close(), self.session.close()) };
+        let close = async |session: Option<S>| match session {
+            Some(mut session) => session.close().await.is_ok(),
+            None => true,
+        };
+        let sessions = (self.session.take(), self.next.take(), self.leaving.take().map(|(session, _)| session));
+        let closing =
+            async { tokio::join!(self.media.close(), close(sessions.0), close(sessions.1), close(sessions.2)) };
         match timeout(CLOSE_LIMIT, closing).await {
-            Ok((media, session)) => {
+            Ok((media, session, ..)) => {
                 // The call is over and its reason known: that a side was already gone is no news.
-                tracing::trace!(media = media.is_ok(), session = session.is_ok(), "closed");
+                tracing::trace!(media = media.is_ok(), session, "closed");
             }
             Err(_) => tracing::debug!("a side did not close in time"),
         }
-        drop((self.media, self.session));
+        drop(self.media);
         while let Ok(Some((id, outcome, output))) =
             timeout(TOOLS_LIMIT.saturating_sub(ended.elapsed()), self.tasks.next()).await
         {
@@ -416,7 +521,9 @@ impl<M: MediaTransport, S: RealtimeSession> Driver<M, S> {
         let report = CallReport {
             duration: ended.saturating_duration_since(started),
             transcript: self.relay.transcript(),
+            transcript_dropped: self.relay.forgotten().0,
             tools: self.relay.tool_runs(),
+            tools_dropped: self.relay.forgotten().1,
             memory: self.relay.memory().clone(),
             usage: self.relay.usage(),
             stats: self.relay.stats(),

@@ -80,6 +80,19 @@ impl AudioFrame {
         Self { format, payload: Payload::Base64(text) }
     }
 
+    /// The bytes as they came, and whether they are base64.
+    pub(crate) fn payload(&self) -> (&[u8], bool) {
+        match &self.payload {
+            Payload::Raw(bytes) => (bytes, false),
+            Payload::Base64(text) => (text, true),
+        }
+    }
+
+    /// What [`AudioFrame::payload`] gave.
+    pub(crate) const fn from_payload(format: AudioFormat, bytes: Bytes, base64: bool) -> Self {
+        Self { format, payload: if base64 { Payload::Base64(bytes) } else { Payload::Raw(bytes) } }
+    }
+
     /// Silence of the given length, rounded down to a whole sample. Up to a second of G.711 needs no memory.
     #[must_use]
     pub fn silence(format: AudioFormat, duration: Duration) -> Self {

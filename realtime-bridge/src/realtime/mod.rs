@@ -53,6 +53,7 @@ mod config;
 pub mod conformance;
 mod error_class;
 mod event;
+mod health;
 mod id;
 pub mod memory;
 #[cfg(feature = "openai")]
@@ -68,6 +69,7 @@ pub use event::{
     ItemKind, PlaybackChange, ProviderError, RateLimit, RealtimeEvent, ResponseOutcome, ResponseStatus, ToolCall, Usage,
 };
 use futures_util::{Sink, Stream};
+pub use health::{Breaker, BreakerConfig, BreakerState, EndpointHealth};
 pub use id::{ItemId, NotARequest, RequestId, ResponseId, ToolCallId};
 
 use crate::audio::AudioFormat;

@@ -8,7 +8,7 @@ use super::{
     sequencer::{Purpose, Wish},
 };
 use crate::{
-    realtime::{NewItem, RealtimeCommand, ResponseId, SessionUpdate, ToolCall, ToolCallId},
+    realtime::{NewItem, RealtimeCommand, ResponseId, ToolCall, ToolCallId},
     tool::{AfterTool, Filler},
 };
 
@@ -26,9 +26,8 @@ impl Relay {
             CallCommand::Interrupt => self.interrupt(now, true),
             CallCommand::UpdateTools(tools) => {
                 self.journal.know(tools.options());
-                let request = self.request();
-                let update = SessionUpdate { tools: Some(tools.specs()), ..SessionUpdate::default() };
-                self.commands.push_back(RealtimeCommand::Update { request, update });
+                self.link.set_tools(tools.specs());
+                self.tell_tools();
             }
             CallCommand::End { line } => {
                 let words = line.map(|line| self.word_for_word(&line));
@@ -49,10 +48,16 @@ impl Relay {
             return;
         }
         let followers = self.journal.followers(id);
+        let known = self.journal.is_of_session(id);
         let Some((run, group)) = self.journal.finish(now, id, outcome, &output) else { return };
-        let ToolRun { id, key, name, took, .. } = run;
+        let ToolRun { id, key, name, arguments, took, .. } = run;
+        if !known {
+            // Another session has asked for it: this one was only told that it is at work.
+            self.add_item(NewItem::ToolCall { call: id.clone(), name: name.clone(), arguments });
+        }
         self.add_item(NewItem::ToolOutput { call: id.clone(), output: output.clone() });
         self.tell(now, CallEvent::ToolFinished { id, name, key, outcome, output: output.clone(), took });
+        self.journal.trim(self.config.transcript_limit);
         self.tool_settled(now, group);
         for follower in followers {
             self.answer_call(now, &follower, outcome, output.clone());
@@ -130,9 +135,7 @@ impl Relay {
                 begun => self.begun(now, begun),
             }
         }
-        for item in self.memory.items(&self.config.prompts) {
-            self.add_item(item);
-        }
+        self.tell_memory();
         if self.config.greeting.is_none() && self.memory.is_owed() && !self.journal.is_running() {
             self.sequencer.want(Wish::new(Purpose::Turn));
         }
@@ -203,6 +206,10 @@ impl Relay {
     }
 
     pub(super) fn add_item(&mut self, item: NewItem) {
+        if self.link.is_down() {
+            // What counts of it is remembered, and told to the next session.
+            return;
+        }
         if matches!(item, NewItem::ToolOutput { .. } | NewItem::User(_)) {
             self.sequencer.result_told();
         }

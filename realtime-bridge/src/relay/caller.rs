@@ -27,6 +27,8 @@ pub(crate) struct Caller {
     padded: bool,
     /// The provider is about to answer a turn by itself: to ask for an answer now would only be in its way.
     pub(crate) awaits_answer: bool,
+    /// What the caller has said is told to the next session again.
+    pub(crate) told_again: bool,
 }
 
 impl Caller {
@@ -77,6 +79,7 @@ impl Relay {
 
     pub(super) fn caller_speaks(&mut self, now: Instant) {
         self.caller.speaking = true;
+        self.link.speech_begins();
         self.caller.padded = false;
         self.caller.passing = false;
         self.caller.awaits_answer = false;
@@ -190,16 +193,21 @@ impl Relay {
         }
         let mut unheard = self.clear_elsewhere(now);
         for Part { source, received, heard, done, .. } in self.playout.clear(now) {
-            let Source::Model { item, content_index, .. } = source else { continue };
+            let (session, item, content_index) = match source {
+                Source::Model { item, content_index, .. } => (None, item, content_index),
+                Source::Past { session, item, content_index } => (Some(session), item, content_index),
+                Source::Local => continue,
+            };
             unheard += received - heard;
             let whole = done && heard == received;
-            if tell_model && !whole {
+            if tell_model && !whole && session.is_none() {
                 self.truncate(item.clone(), content_index, heard);
             }
+            let session = session.unwrap_or(self.link.session());
             let entry = if whole {
-                self.transcript.heard_all(&item, content_index)
+                self.transcript.heard_all_in(session, &item, content_index)
             } else {
-                self.transcript.cut(&item, content_index, heard, received)
+                self.transcript.cut_in(session, (&item, content_index), heard, received)
             };
             if let Some(entry) = entry {
                 self.tell(now, CallEvent::Transcript(entry));
@@ -209,7 +217,7 @@ impl Relay {
     }
 
     pub(super) fn cancel(&mut self, response: ResponseId) {
-        if !self.capabilities.respond {
+        if !self.capabilities.respond || self.link.is_down() {
             return;
         }
         let request = self.request();
@@ -218,7 +226,7 @@ impl Relay {
     }
 
     pub(super) fn truncate(&mut self, item: ItemId, content_index: u32, heard: Duration) {
-        if !self.capabilities.truncate {
+        if !self.capabilities.truncate || self.link.is_down() {
             return;
         }
         let request = self.request();
@@ -240,16 +248,22 @@ impl Relay {
             return;
         }
         let length = frame.duration();
+        let queue = self.caller_queue();
         let converted = match &mut self.to_model {
             Some(transcoder) => transcoder.convert(&frame).ok(),
             None => Some(frame),
         };
         let mut dropped = Duration::ZERO;
         match converted {
-            Some(frame) => self.append(frame),
+            Some(frame) => {
+                if let Some(kept) = self.link.kept_mut() {
+                    kept.push(&frame);
+                }
+                self.append(frame);
+            }
             None => dropped += length,
         }
-        while self.caller_audio_length > self.config.caller_queue {
+        while self.caller_audio_length > queue {
             let Some(oldest) = self.caller_audio.pop_front() else { break };
             self.caller_audio_length = self.caller_audio_length.saturating_sub(oldest.duration());
             dropped += oldest.duration();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Recovery;
+
 /// How a call is led: who speaks first, when it stops, how long it waits.
 ///
 /// ```
@@ -42,6 +44,11 @@ pub struct CallConfig {
     /// How much audio lies between two marks; less is more precise, but many small marks hurt the playback.
     /// Default: 500 ms.
     pub mark_every: Duration,
+    /// How many entries of the transcript, and how many runs of tools, are kept for the report; the oldest are dropped,
+    /// each of which was told in an update. Default: 2,000, some three hours.
+    pub transcript_limit: usize,
+    /// How the call lives through the loss of its model, where it can.
+    pub recovery: Recovery,
     /// The words the relay uses to tell the model things. Default: English.
     pub prompts: Prompts,
 }
@@ -60,6 +67,8 @@ impl Default for CallConfig {
             caller_queue: Duration::from_millis(1_500),
             agent_queue: Duration::from_secs(120),
             mark_every: Duration::from_millis(500),
+            transcript_limit: 2_000,
+            recovery: Recovery::default(),
             prompts: Prompts::default(),
         }
     }
@@ -122,6 +131,20 @@ impl CallConfig {
         self
     }
 
+    /// Sets how the call lives through the loss of its model.
+    #[must_use]
+    pub fn with_recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
+        self
+    }
+
+    /// Sets how many entries of the transcript are kept for the report.
+    #[must_use]
+    pub const fn with_transcript_limit(mut self, entries: usize) -> Self {
+        self.transcript_limit = entries;
+        self
+    }
+
     /// Sets the words the relay uses to tell the model things.
     #[must_use]
     pub fn with_prompts(mut self, prompts: Prompts) -> Self {
@@ -152,6 +175,7 @@ impl CallConfig {
         if self.idle.is_some_and(|idle| idle.after.is_zero()) {
             problems.push("idle.after must be longer than zero".into());
         }
+        self.recovery.problems(&mut problems);
         if let BargeIn::Confirmed { window, .. } = self.barge_in
             && window < Duration::from_millis(100)
         {
@@ -260,6 +284,10 @@ pub struct Prompts {
     pub forgotten: String,
     /// Behind the conversation that a new session is told.
     pub resumed: String,
+    /// When an answer was cut off since the session was lost, and another has to say the rest.
+    pub go_on: String,
+    /// When the caller waits for an answer, to a model that alone decides when it speaks.
+    pub answer: String,
     /// Before the name and the arguments of a tool that runs while a new session is told the conversation.
     pub tool_runs: String,
     /// When nobody knows whether a tool has done its work, and it must not be repeated.
@@ -287,6 +315,10 @@ impl Default for Prompts {
             resumed: "This call goes on after the connection was lost for a moment. The caller has heard what is told \
                       above: do not greet again, and do not repeat it."
                 .into(),
+            go_on: "Your last answer was cut off by a technical fault. The caller has heard it up to where it ends \
+                    above. Say only what is missing of it, without repeating anything."
+                .into(),
+            answer: "The caller waits for your answer to what they said last. Answer now.".into(),
             tool_runs: "This tool was called and is still at work; its result will follow, do not call it again: "
                 .into(),
             tool_never: "It is not known whether this was done. It must not be done again: tell the caller so.".into(),

@@ -231,7 +231,7 @@ impl Relay {
 }
 
 /// How long it takes to say these words, as well as it can be told from the words.
-fn spoken_length(words: &str) -> Duration {
+pub(crate) fn spoken_length(words: &str) -> Duration {
     let dense = |c: &char| matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}');
     words.chars().map(|c| if dense(&c) { PER_CHARACTER.1 } else { PER_CHARACTER.0 }).sum()
 }

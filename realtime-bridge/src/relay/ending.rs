@@ -153,7 +153,11 @@ impl Relay {
             return;
         }
         if !matches!(&self.phase, Phase::Closing(closing) if !closing.unsaid) || self.sequencer.is_busy() {
-            self.end(now, reason);
+            if self.link.can_reconnect() {
+                self.model_lost(now, reason);
+            } else {
+                self.end(now, reason);
+            }
             return;
         }
         self.gone = Some(reason);

@@ -104,6 +104,22 @@ pub enum CallEvent {
         /// How much, since the last time this was told.
         audio: Duration,
     },
+    /// The model was lost. The caller is kept while another session is opened.
+    ModelLost(EndReason),
+    /// Another session goes on where the lost one was.
+    ModelBack {
+        /// How long there was no model.
+        gap: Duration,
+        /// How many attempts failed.
+        attempts: u32,
+        /// The session, counted from 0.
+        session: u32,
+    },
+    /// Another session has taken over before the provider's limit, and the caller did not notice.
+    ModelChanged {
+        /// The session, counted from 0.
+        session: u32,
+    },
     /// The end of the call was announced and then called off, since the caller spoke.
     EndCalledOff,
     /// Something of the provider's that the bridge does not know.
@@ -142,6 +158,9 @@ impl CallEvent {
             Self::ProviderProblem(_) => "provider-problem",
             Self::Gap(_) => "gap",
             Self::Dropped { .. } => "dropped",
+            Self::ModelLost(_) => "model-lost",
+            Self::ModelBack { .. } => "model-back",
+            Self::ModelChanged { .. } => "model-changed",
             Self::EndCalledOff => "end-called-off",
             Self::Provider { .. } => "provider",
             Self::Ended(_) => "ended",
@@ -281,6 +300,13 @@ pub enum EndReason {
     ModelRefused(ProviderError),
     /// The model did not answer in time, twice.
     ModelStalled,
+    /// The model was lost, and no other session could be had in time.
+    ModelUnreachable {
+        /// How the last session was lost.
+        cause: Arc<EndReason>,
+        /// How many attempts failed.
+        attempts: u32,
+    },
 }
 
 impl EndReason {
@@ -317,6 +343,7 @@ impl EndReason {
             Self::ModelClosed => "model-closed",
             Self::ModelRefused(_) => "model-refused",
             Self::ModelStalled => "model-stalled",
+            Self::ModelUnreachable { .. } => "model-unreachable",
         }
     }
 }
@@ -328,6 +355,7 @@ impl fmt::Display for EndReason {
             Self::LineFailed(error) => write!(f, ": {error}"),
             Self::ModelFailed(error) => write!(f, ": {error}"),
             Self::ModelRefused(error) => write!(f, ": {error}"),
+            Self::ModelUnreachable { cause, attempts } => write!(f, " after {attempts} attempts: {cause}"),
             _ => Ok(()),
         }
     }

@@ -108,6 +108,7 @@ pub(crate) struct Journal {
     call: String,
     /// The session of the model that calls come from.
     session: u32,
+    dropped: u64,
 }
 
 /// What became of a call.
@@ -269,6 +270,31 @@ impl Journal {
     pub(crate) fn followers(&self, id: &ToolCallId) -> Vec<ToolCallId> {
         let follows = |entry: &&Entry| entry.follows.as_ref() == Some(id);
         self.running().filter(follows).map(|entry| entry.run.id.clone()).collect()
+    }
+
+    /// From now on calls come from this session.
+    pub(crate) const fn enter_session(&mut self, session: u32) {
+        self.session = session;
+    }
+
+    /// Whether the present session has made this call.
+    pub(crate) fn is_of_session(&self, id: &ToolCallId) -> bool {
+        self.running().any(|entry| entry.run.id == *id && entry.session == self.session)
+    }
+
+    /// Keeps no more than this many runs; the oldest are dropped once they are done.
+    pub(crate) fn trim(&mut self, limit: usize) {
+        let over = self.entries.len().saturating_sub(limit);
+        // An answer is over when its last run is.
+        let open = |entry: &Entry| self.groups.iter().any(|group| group.response == entry.response);
+        let done =
+            self.entries.iter().take(over).take_while(|entry| entry.run.outcome.is_some() && !open(entry)).count();
+        self.dropped += self.entries.drain(..done).filter(|entry| !entry.echo).count() as u64;
+    }
+
+    /// How many runs were dropped.
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// A run ended. Gives it when it was still awaited, and what follows when it was the last of its answer.

@@ -25,6 +25,8 @@ const MARK_FORGOTTEN: Duration = Duration::from_secs(60);
 pub(crate) enum Source {
     /// A part of an entry that the model speaks.
     Model { response: ResponseId, item: ItemId, content_index: u32 },
+    /// The same of a session that is over: it is still heard, and nobody can be told.
+    Past { session: u32, item: ItemId, content_index: u32 },
     /// Something of our own, which the model does not know of.
     Local,
 }
@@ -132,9 +134,34 @@ impl Ledger {
             Source::Model { response: r, item, content_index } if r == response => {
                 Some((item.clone(), *content_index, part.received))
             }
-            Source::Model { .. } | Source::Local => None,
+            Source::Model { .. } | Source::Past { .. } | Source::Local => None,
         };
         self.parts.iter().filter_map(of_response).collect()
+    }
+
+    /// The session is over: no more audio will come for any part. Gives the parts that were not made to their end.
+    pub(crate) fn leave(&mut self, session: u32) -> Vec<(ItemId, u32, Duration)> {
+        let mut broken = Vec::new();
+        for part in &mut self.parts {
+            if let Source::Model { item, content_index, .. } = &part.source {
+                let (item, content_index) = (item.clone(), *content_index);
+                if !part.done {
+                    broken.push((item.clone(), content_index, part.received));
+                }
+                part.source = Source::Past { session, item, content_index };
+                part.done = true;
+            }
+        }
+        broken
+    }
+
+    /// The parts of sessions that are over and whose speech is still to be heard.
+    pub(crate) fn past(&self) -> Vec<(u32, ItemId)> {
+        let past = |part: &Part| match &part.source {
+            Source::Past { session, item, .. } => Some((*session, item.clone())),
+            Source::Model { .. } | Source::Local => None,
+        };
+        self.parts.iter().filter_map(past).collect()
     }
 
     /// Audio of a part goes to the line now.

@@ -196,7 +196,7 @@ impl ConversationMemory {
         }
     }
 
-    fn heard(&mut self, entry: &TranscriptEntry) {
+    pub(crate) fn heard(&mut self, entry: &TranscriptEntry) {
         let name =
             |said: &Said| said.item.as_ref().is_some_and(|(s, i)| *s == entry.session && i == entry.item.as_str());
         let line = self.lines;

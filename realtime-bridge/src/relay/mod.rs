@@ -20,12 +20,15 @@ mod elsewhere;
 mod ending;
 mod event;
 mod journal;
+mod kept;
 mod keypad;
 mod latency;
 mod ledger;
+mod link;
 mod memory;
 mod model;
 mod playout;
+mod recovery;
 mod sequencer;
 mod timers;
 mod transcript;
@@ -39,10 +42,12 @@ pub(crate) use agent::error_text;
 pub use config::{BargeIn, CallConfig, Greeting, Idle, Keypad, Prompts};
 pub use event::{CallCommand, CallEvent, CallUpdate, EndReason, Speaker, ToolOutcome, TranscriptEntry, TurnLatency};
 pub use journal::{ToolAction, ToolRun};
+pub use link::LinkAction;
 pub use memory::{ConversationMemory, MemoryEntry, MemoryLimits, Remembered, RememberedTool, Said};
+pub use recovery::{GapFiller, Recovery};
 
 use self::{
-    drops::Drops, ending::Phase, journal::Journal, keypad::KeyBuffer, latency::Latency, model::Pending,
+    drops::Drops, ending::Phase, journal::Journal, keypad::KeyBuffer, latency::Latency, link::Link, model::Pending,
     playout::Playout, sequencer::Sequencer, timers::Timers, transcript::Transcript,
 };
 use crate::{
@@ -74,6 +79,12 @@ pub struct CallStats {
     pub interruptions: u64,
     /// Marks that came back and belonged to nothing, since a clear had voided them.
     pub void_marks: u64,
+    /// Sessions of the model that were lost.
+    pub sessions_lost: u64,
+    /// How long there was no model in all.
+    pub without_model: Duration,
+    /// Sessions of the model that were changed for another before their limit.
+    pub rotations: u64,
 }
 
 /// The pure core of one call.
@@ -85,6 +96,10 @@ pub struct Relay {
     to_model: Option<Transcoder>,
     to_line: Option<Transcoder>,
     model_input: AudioFormat,
+    line: AudioFormat,
+    link: Link,
+    /// What was agreed with the session that is to take over.
+    next_session: Option<(SessionInfo, Capabilities)>,
     turn_owner: TurnOwner,
     started: Option<Instant>,
     phase: Phase,
@@ -118,6 +133,9 @@ impl Relay {
         let converter = |from, to| (from != to).then(|| Transcoder::new(from, to));
         Self {
             playout: Playout::new(&config, line, capabilities.playback),
+            link: Link::new(config.recovery.clone()),
+            line,
+            next_session: None,
             config,
             capabilities,
             to_model: converter(line, session.input_format),
@@ -177,6 +195,13 @@ impl Relay {
         self.transcript.finish()
     }
 
+    /// How many entries of the transcript, and how many runs of tools, were dropped, as a long call keeps the newest
+    /// [`transcript_limit`](CallConfig::transcript_limit) of each.
+    #[must_use]
+    pub const fn forgotten(&self) -> (u64, u64) {
+        (self.transcript.dropped(), self.journal.dropped())
+    }
+
     /// All runs of tools so far, in order.
     #[must_use]
     pub fn tool_runs(&self) -> Vec<ToolRun> {
@@ -203,7 +228,7 @@ impl Relay {
 
     /// The next thing to tell the model. Control goes before audio, so that it never waits behind it.
     pub fn poll_model(&mut self, now: Instant) -> Option<RealtimeCommand> {
-        if self.model_is_gone() {
+        if self.model_is_gone() || self.link.is_down() {
             return None;
         }
         self.ask_model(now);
@@ -243,6 +268,7 @@ impl Relay {
         let call = start.call_id.clone();
         self.tell(now, CallEvent::Started(start));
         self.journal.name_call(&call, self.memory.lines());
+        self.link_begins(now);
         self.resume(now);
         self.greet(now);
     }

@@ -68,7 +68,7 @@ impl Pending {
 impl Relay {
     /// The model has told something.
     pub fn handle_model(&mut self, now: Instant, event: RealtimeEvent) {
-        if self.is_over() || self.model_is_gone() {
+        if self.is_over() || self.model_is_gone() || self.link.is_down() {
             return;
         }
         match event {
@@ -79,6 +79,7 @@ impl Relay {
             RealtimeEvent::Audio { response, item, content_index, frame } => {
                 self.model_works(now, &response);
                 self.pending.spoken = Some(response.clone());
+                self.caller_answered();
                 let late = self.stats.late_frames;
                 let source = Source::Model { response, item, content_index };
                 self.play(now, &source, frame);
@@ -125,6 +126,7 @@ impl Relay {
                 self.transcript.add(self.since_start(now), Speaker::Caller, &item, 0, &delta);
             }
             RealtimeEvent::UserTranscript { item, text } => {
+                self.caller_understood();
                 self.write_words(now, Speaker::Caller, &item, 0, text);
             }
             RealtimeEvent::ResponseStarted { response, request } => self.response_started(now, &response, request),
@@ -249,13 +251,16 @@ impl Relay {
         let again = match classify(&error) {
             ErrorClass::Retry => {
                 let pause = retry_delay(&error);
-                pause <= LONGEST_PAUSE && self.sequencer.retry(wish, now + pause)
+                pause <= LONGEST_PAUSE && self.sequencer.retry(wish.clone(), now + pause)
             }
-            ErrorClass::Benign => self.sequencer.retry(wish, now),
+            ErrorClass::Benign => self.sequencer.retry(wish.clone(), now),
             ErrorClass::Rotate | ErrorClass::Fatal => false,
         };
         if again {
             self.tell(now, CallEvent::ProviderProblem(error));
+        } else if self.link.can_reconnect() {
+            self.sequencer.want(wish.unwrap_or_else(|| Wish::new(Purpose::Turn)));
+            self.model_lost(now, EndReason::ModelRefused(error));
         } else {
             self.end(now, EndReason::ModelRefused(error));
         }
@@ -301,6 +306,13 @@ impl Relay {
     /// This answer is more than calls of tools.
     pub(super) fn pending_spoken(&mut self, response: &ResponseId) {
         self.pending.spoken = Some(response.clone());
+    }
+
+    /// Nothing that was asked of a session that is over comes back.
+    pub(super) fn forget_pending(&mut self) -> bool {
+        let spoke = self.pending.spoken.is_some() && self.pending.spoken.as_ref() == self.sequencer.active();
+        self.pending = Pending::default();
+        spoke
     }
 
     /// The model is at work on the answer that runs.

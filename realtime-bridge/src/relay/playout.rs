@@ -13,7 +13,7 @@ use super::{
 use crate::{
     audio::{AudioFormat, AudioFrame, HoldTone},
     media::{MarkId, MediaCommand},
-    realtime::{PlaybackOwner, ResponseId},
+    realtime::{ItemId, PlaybackOwner, ResponseId},
 };
 
 /// How many answers are remembered to tell late audio from new.
@@ -27,6 +27,9 @@ const HOLD_TONE_PIECE: Duration = Duration::from_millis(100);
 
 /// The shortest wait for room at the line.
 const LEAST_WAIT: Duration = Duration::from_millis(5);
+
+/// How much of a clip goes to the line in one frame.
+const CLIP_PIECE: Duration = Duration::from_millis(200);
 
 /// When audio is paced, longer frames are cut into pieces of this length.
 const PACED_PIECE: Duration = Duration::from_millis(60);
@@ -102,6 +105,37 @@ impl Playout {
             self.responses.pop_front();
         }
         self.responses.push_back((response.clone(), None));
+    }
+
+    /// The session is over: what it made goes on playing, and what comes now is of another.
+    pub(crate) fn leave(&mut self, session: u32) -> Vec<(ItemId, u32, Duration)> {
+        self.responses.clear();
+        for waiting in &mut self.waiting {
+            waiting.response = None;
+        }
+        // Without a mark behind it, it would never be known that all was heard.
+        self.mark_due |= self.waiting.is_empty() && !self.ledger.unmarked().is_zero();
+        self.ledger.leave(session)
+    }
+
+    /// Plays something of our own, to its end.
+    pub(crate) fn play_clip(&mut self, clip: &AudioFrame) {
+        if clip.format() != self.line {
+            return;
+        }
+        let mut raw = clip.to_raw();
+        let piece = self.line.bytes_in(CLIP_PIECE);
+        while !raw.is_empty() {
+            let frame = AudioFrame::raw(self.line, raw.split_to(piece.min(raw.len())));
+            let part = self.ledger.receive(&Source::Local, frame.duration());
+            self.push(part, None, frame);
+        }
+        self.ledger.finish(&Source::Local);
+    }
+
+    /// Whether a tone fills the silence.
+    pub(crate) const fn has_hold_tone(&self) -> bool {
+        self.hold_tone.is_some()
     }
 
     /// Whether this answer was given up.
@@ -314,12 +348,24 @@ impl Relay {
     /// What was heard to its end is told, and forgotten.
     fn tell_heard(&mut self, now: Instant) {
         for part in self.playout.ledger.take_heard() {
-            if let Source::Model { item, content_index, .. } = part.source
-                && let Some(entry) = self.transcript.heard_all(&item, content_index)
-            {
+            let entry = match part.source {
+                Source::Model { item, content_index, .. } => {
+                    let entry = self.transcript.heard_all(&item, content_index);
+                    if let Some(entry) = entry.as_ref().filter(|_| content_index == 0) {
+                        self.transcript.learn(&entry.heard, part.received);
+                    }
+                    entry
+                }
+                Source::Past { session, item, content_index } => {
+                    self.transcript.heard_all_in(session, &item, content_index)
+                }
+                Source::Local => None,
+            };
+            if let Some(entry) = entry {
                 self.tell(now, CallEvent::Transcript(entry));
             }
         }
+        self.transcript.trim(self.config.transcript_limit);
     }
 
     fn place_mark(&mut self, now: Instant) -> MarkId {

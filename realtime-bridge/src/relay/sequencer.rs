@@ -46,11 +46,25 @@ impl Purpose {
     }
 }
 
+/// Why the model is to speak, with the entry that goes before the request.
+#[derive(Debug, Clone)]
+struct Reason {
+    purpose: Purpose,
+    item: Option<NewItem>,
+    /// The session knows the entry.
+    told: bool,
+}
+
+impl Reason {
+    const fn new(purpose: Purpose, item: Option<NewItem>) -> Self {
+        Self { purpose, item, told: false }
+    }
+}
+
 /// A wish to have the model speak.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wish {
-    /// Why, each with the entry that goes before the request.
-    reasons: Vec<(Purpose, Option<NewItem>)>,
+    reasons: Vec<Reason>,
     options: ResponseOptions,
     /// It gets an answer of its own: one answer can't say two things "and nothing else".
     apart: bool,
@@ -60,12 +74,12 @@ pub(crate) struct Wish {
 
 impl Wish {
     pub(crate) fn new(purpose: Purpose) -> Self {
-        Self { reasons: vec![(purpose, None)], ..Self::default() }
+        Self { reasons: vec![Reason::new(purpose, None)], ..Self::default() }
     }
 
     /// The model is told `item` before it is asked.
     pub(crate) fn about(purpose: Purpose, item: NewItem) -> Self {
-        Self { reasons: vec![(purpose, Some(item))], ..Self::default() }
+        Self { reasons: vec![Reason::new(purpose, Some(item))], ..Self::default() }
     }
 
     pub(crate) const fn apart(mut self) -> Self {
@@ -79,7 +93,7 @@ impl Wish {
     }
 
     pub(crate) fn is_for(&self, purpose: Purpose) -> bool {
-        self.reasons.iter().any(|(p, _)| *p == purpose)
+        self.reasons.iter().any(|reason| reason.purpose == purpose)
     }
 
     fn merge(&mut self, more: Self) {
@@ -93,12 +107,25 @@ impl Wish {
 
     /// Drops the reasons that `keep` does not hold for. False when none is left.
     fn retain(&mut self, keep: impl Fn(Purpose) -> bool) -> bool {
-        self.reasons.retain(|(purpose, _)| keep(*purpose));
+        self.reasons.retain(|reason| keep(reason.purpose));
         !self.reasons.is_empty()
     }
 
     fn served_by_any(&self) -> bool {
-        self.reasons.iter().all(|(purpose, item)| item.is_none() && purpose.served_by_any())
+        self.reasons.iter().all(|reason| (reason.told || reason.item.is_none()) && reason.purpose.served_by_any())
+    }
+
+    /// What the model has to be told for it, once.
+    fn tell(&mut self) -> Vec<NewItem> {
+        let tell =
+            |reason: &mut Reason| if std::mem::replace(&mut reason.told, true) { None } else { reason.item.clone() };
+        self.reasons.iter_mut().filter_map(tell).collect()
+    }
+
+    /// Another session knows nothing of it.
+    fn untell(&mut self) {
+        self.reasons.iter_mut().for_each(|reason| reason.told = false);
+        (self.retries, self.refusals) = (0, 0);
     }
 }
 
@@ -212,7 +239,7 @@ impl Sequencer {
             return None;
         }
         let mut wish = self.pending.pop_front()?;
-        let items = wish.reasons.iter_mut().filter_map(|(_, item)| item.take()).collect();
+        let items = wish.tell();
         let ask = Ask { items, options: wish.options.clone() };
         self.in_flight = Some(InFlight { request, wish, since: now, told: self.told, unwanted: false });
         self.not_before = None;
@@ -301,6 +328,29 @@ impl Sequencer {
         let active = self.active.as_mut().filter(|active| !active.cancelled)?;
         active.cancelled = true;
         Some(active.response.clone())
+    }
+
+    /// The session was lost; `sounded` when something of the answer it was making has been heard, or will be. What was
+    /// wished for waits for the next one. True when an answer that nobody has wished for here is owed.
+    pub(crate) fn leave(&mut self, sounded: bool) -> bool {
+        let mut owed = false;
+        self.pending.iter_mut().for_each(Wish::untell);
+        let flight = self.in_flight.take().filter(|flight| !flight.unwanted).map(|flight| flight.wish);
+        if let Some(active) = self.active.take().filter(|active| !active.cancelled && !sounded) {
+            match active.wish {
+                Some(mut wish) => {
+                    wish.untell();
+                    self.put_back(wish);
+                }
+                None => owed = true,
+            }
+        }
+        if let Some(mut wish) = flight {
+            wish.untell();
+            self.put_back(wish);
+        }
+        (self.told, self.known, self.not_before) = (0, 0, None);
+        owed
     }
 
     /// What waits for this purpose is no longer wanted.

@@ -68,6 +68,10 @@ impl Timers {
 impl Relay {
     /// Time has passed. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.is_over() {
+            return;
+        }
+        self.check_link(now);
         if self.is_over() || self.started.is_none() {
             return;
         }
@@ -90,13 +94,15 @@ impl Relay {
         if self.is_over() {
             return None;
         }
+        let link = self.link_timeout(now);
         let config = &self.config;
         let timers = &self.timers;
         let speech = timers.media.filter(|_| self.caller.wants_padding()).map(|at| at + SPEECH_WITHOUT_AUDIO);
         let idle = config.idle.filter(|_| self.waits_for_caller()).and_then(|idle| Some(timers.activity? + idle.after));
         [
             timers.media.map(|at| at + config.no_media),
-            timers.model.map(|at| at + config.model_stall),
+            timers.model.map(|at| at + self.model_stall()),
+            link,
             timers.max_duration,
             speech,
             idle,
@@ -130,10 +136,14 @@ impl Relay {
         if let Some(wish) = self.sequencer.give_up(now) {
             self.sequencer.retry(Some(wish), now);
         }
-        if self.is_over() || self.timers.model.is_none_or(|at| now < at + self.config.model_stall) {
+        if self.is_over() || self.timers.model.is_none_or(|at| now < at + self.model_stall()) {
             return;
         }
         self.timers.stalls += 1;
+        if self.link.can_reconnect() {
+            self.model_lost(now, EndReason::ModelStalled);
+            return;
+        }
         if self.timers.stalls > 1 {
             self.end(now, EndReason::ModelStalled);
             return;
@@ -171,6 +181,9 @@ impl Relay {
 
     /// Nobody speaks, nothing is being done, nobody says goodbye: the caller is to speak next.
     fn waits_for_caller(&self) -> bool {
-        matches!(self.phase, Phase::Talking) && !self.caller.is_speaking() && !self.journal.is_running()
+        matches!(self.phase, Phase::Talking)
+            && !self.caller.is_speaking()
+            && !self.journal.is_running()
+            && !self.link.is_down()
     }
 }

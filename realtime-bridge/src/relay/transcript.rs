@@ -1,13 +1,20 @@
 //! Who said what, in the order of the conversation, with generated and heard words apart.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
-use super::event::{Speaker, TranscriptEntry};
+use super::{
+    elsewhere::spoken_length,
+    event::{Speaker, TranscriptEntry},
+};
 use crate::realtime::{ItemId, ItemKind};
+
+/// How long words have to be for the pace to be learned from them.
+const LEARNED_FROM: Duration = Duration::from_millis(700);
 
 #[derive(Debug)]
 struct Entry {
     item: ItemId,
+    session: u32,
     /// `None` for what is no speech: instructions and tools. They are kept, as others are placed behind them.
     speaker: Option<Speaker>,
     at: Duration,
@@ -22,6 +29,8 @@ struct Words {
     /// No more words will come.
     written: bool,
     heard: Heard,
+    /// The session was lost in the middle of it: these are the words that have a voice.
+    voiced: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -38,17 +47,32 @@ impl Words {
     fn heard(&self) -> &str {
         match &self.heard {
             Heard::Unknown => "",
-            Heard::All => &self.generated,
+            Heard::All => self.voiced(),
             Heard::Part(words) => words,
         }
     }
+
+    fn voiced(&self) -> &str {
+        self.voiced.as_deref().unwrap_or(&self.generated)
+    }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Transcript {
-    entries: Vec<Entry>,
+    entries: VecDeque<Entry>,
     /// The caller began to say something then, which will be this entry unless it was only a noise.
     speech: Option<(ItemId, Duration)>,
+    /// The session whose entries come now.
+    session: u32,
+    /// How slow the agent speaks, beside the average.
+    pace: f64,
+    dropped: u64,
+}
+
+impl Default for Transcript {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), speech: None, session: 0, pace: 1.0, dropped: 0 }
+    }
 }
 
 impl Transcript {
@@ -75,14 +99,14 @@ impl Transcript {
                 self.entries[index].speaker = speaker;
                 if let Some(behind) = behind
                     && behind != index
+                    && let Some(entry) = self.entries.remove(index)
                 {
-                    let entry = self.entries.remove(index);
                     self.entries.insert(if behind > index { behind - 1 } else { behind }, entry);
                 }
             }
             None => {
                 let at = self.began(item).unwrap_or(at);
-                let entry = Entry { item: item.clone(), speaker, at, parts: Vec::new(), interrupted: false };
+                let entry = Entry::new(self.session, item, speaker, at);
                 self.entries.insert(behind.unwrap_or(self.entries.len()), entry);
             }
         }
@@ -113,7 +137,12 @@ impl Transcript {
 
     /// A part was heard to its end.
     pub(crate) fn heard_all(&mut self, item: &ItemId, part: u32) -> Option<TranscriptEntry> {
-        let index = self.index(item)?;
+        self.heard_all_in(self.session, item, part)
+    }
+
+    /// A part that a session had made was heard to its end.
+    pub(crate) fn heard_all_in(&mut self, session: u32, item: &ItemId, part: u32) -> Option<TranscriptEntry> {
+        let index = self.index_in(session, item)?;
         let words = self.entries[index].words(part);
         words.heard = Heard::All;
         if words.generated.is_empty() {
@@ -121,7 +150,7 @@ impl Transcript {
             return None;
         }
         words.written = true;
-        self.entry(item)
+        self.entries[index].tell()
     }
 
     /// A part was cut: of `received` audio only `heard` reached the caller.
@@ -132,13 +161,106 @@ impl Transcript {
         heard: Duration,
         received: Duration,
     ) -> Option<TranscriptEntry> {
-        let index = self.index(item)?;
+        self.cut_in(self.session, (item, part), heard, received)
+    }
+
+    /// A part that a session had made was cut.
+    pub(crate) fn cut_in(
+        &mut self,
+        session: u32,
+        (item, part): (&ItemId, u32),
+        heard: Duration,
+        received: Duration,
+    ) -> Option<TranscriptEntry> {
+        let index = self.index_in(session, item)?;
         let entry = &mut self.entries[index];
         entry.interrupted = true;
         let words = &mut entry.parts.iter_mut().find(|(p, _)| *p == part)?.1;
         words.written = true;
-        words.heard = Heard::Part(heard_words(&words.generated, heard, received));
-        self.entry(item)
+        words.heard = Heard::Part(heard_words(words.voiced(), heard, received));
+        entry.tell()
+    }
+
+    /// The session was lost in the middle of a part, of which this much audio was made. Words come ahead of their voice:
+    /// those that were never spoken were never heard.
+    pub(crate) fn broken(&mut self, item: &ItemId, part: u32, received: Duration) -> Option<TranscriptEntry> {
+        let pace = self.pace;
+        let index = self.index(item)?;
+        let entry = &mut self.entries[index];
+        entry.interrupted = true;
+        let words = &mut entry.parts.iter_mut().find(|(p, _)| *p == part)?.1;
+        words.voiced = Some(words_within(&words.generated, received.div_f64(pace)));
+        words.written = true;
+        entry.tell()
+    }
+
+    /// The session is over. Words that nobody ever heard a sound of are told as unheard; the caller's words that were
+    /// not put down to the end are left to the session that hears them again.
+    pub(crate) fn leave(&mut self, sounding: &[ItemId]) -> Vec<TranscriptEntry> {
+        let mut told = Vec::new();
+        for entry in self.entries.iter_mut().filter(|entry| entry.session == self.session) {
+            let silent = entry.speaker == Some(Speaker::Agent) && !sounding.contains(&entry.item);
+            let mut changed = false;
+            for (_, words) in
+                entry.parts.iter_mut().filter(|(_, words)| silent && matches!(words.heard, Heard::Unknown))
+            {
+                words.heard = Heard::Part(String::new());
+                words.written = true;
+                changed = true;
+            }
+            if changed {
+                entry.interrupted = true;
+                told.extend(entry.tell());
+            }
+        }
+        let session = self.session;
+        self.speech = None;
+        self.entries.retain(|entry| {
+            let unfinished = entry.session == session
+                && entry.speaker == Some(Speaker::Caller)
+                && entry.parts.iter().any(|(_, words)| !words.written);
+            !unfinished && entry.speaker.is_some() && !entry.parts.is_empty()
+        });
+        self.session += 1;
+        told
+    }
+
+    /// What will have been heard of an entry of an earlier session once it has been played.
+    pub(crate) fn expected(&self, session: u32, item: &ItemId) -> Option<TranscriptEntry> {
+        let entry = &self.entries[self.index_in(session, item)?];
+        let mut told = entry.tell()?;
+        told.heard = entry
+            .parts
+            .iter()
+            .map(|(_, words)| match &words.heard {
+                Heard::Unknown => words.voiced(),
+                _ => words.heard(),
+            })
+            .collect();
+        Some(told)
+    }
+
+    /// How slow the agent speaks: these words took so long.
+    pub(crate) fn learn(&mut self, words: &str, took: Duration) {
+        let average = spoken_length(words);
+        if average >= LEARNED_FROM && took >= LEARNED_FROM {
+            self.pace = took.div_duration_f64(average).clamp(0.25, 4.0);
+        }
+    }
+
+    /// Keeps no more than this many entries; the oldest are dropped once nothing about them will change.
+    pub(crate) fn trim(&mut self, limit: usize) {
+        while self.entries.len() > limit
+            && self.entries.front().and_then(Entry::tell).is_none_or(|entry| entry.complete)
+        {
+            let dropped = self.entries.pop_front();
+            self.dropped += u64::from(dropped.is_some_and(|entry| entry.speaker.is_some() && !entry.parts.is_empty()));
+        }
+    }
+
+    /// How many entries were dropped.
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// The whole conversation. What was never settled counts as not heard.
@@ -155,13 +277,7 @@ impl Transcript {
             Some(index) => index,
             None => {
                 let at = self.began(item).unwrap_or(at);
-                self.entries.push(Entry {
-                    item: item.clone(),
-                    speaker: Some(speaker),
-                    at,
-                    parts: Vec::new(),
-                    interrupted: false,
-                });
+                self.entries.push_back(Entry::new(self.session, item, Some(speaker), at));
                 self.entries.len() - 1
             }
         };
@@ -174,11 +290,19 @@ impl Transcript {
 
     /// The newest entries are asked for most.
     fn index(&self, item: &ItemId) -> Option<usize> {
-        self.entries.iter().rposition(|entry| entry.item == *item)
+        self.index_in(self.session, item)
+    }
+
+    fn index_in(&self, session: u32, item: &ItemId) -> Option<usize> {
+        self.entries.iter().rposition(|entry| entry.item == *item && entry.session == session)
     }
 }
 
 impl Entry {
+    fn new(session: u32, item: &ItemId, speaker: Option<Speaker>, at: Duration) -> Self {
+        Self { item: item.clone(), session, speaker, at, parts: Vec::new(), interrupted: false }
+    }
+
     fn words(&mut self, part: u32) -> &mut Words {
         let place = match self.parts.binary_search_by_key(&part, |(part, _)| *part) {
             Ok(place) => place,
@@ -199,7 +323,7 @@ impl Entry {
         }
         Some(TranscriptEntry {
             item: self.item.clone(),
-            session: 0,
+            session: self.session,
             speaker: self.speaker?,
             at: self.at,
             generated,
@@ -229,6 +353,19 @@ fn heard_words(generated: &str, heard: Duration, received: Duration) -> String {
     )]
     #[expect(clippy::cast_precision_loss, reason = "transcripts are far shorter than 2^52 characters")]
     let count = (characters as f64 * share) as usize;
+    whole_words(generated, count)
+}
+
+/// The words that can be said in this time at an average pace.
+fn words_within(generated: &str, time: Duration) -> String {
+    let mut left = time;
+    let said = |c: &char| left.checked_sub(spoken_length(c.encode_utf8(&mut [0; 4]))).map(|rest| left = rest).is_some();
+    let count = generated.chars().take_while(said).count();
+    if count == generated.chars().count() { generated.to_owned() } else { whole_words(generated, count) }
+}
+
+/// The first `count` characters, ending with a whole word.
+fn whole_words(generated: &str, count: usize) -> String {
     let end = generated.char_indices().nth(count).map_or(generated.len(), |(end, _)| end);
     let (told, rest) = generated.split_at(end);
     let spaced = generated.contains(char::is_whitespace);

@@ -11,6 +11,7 @@ mod formats;
 mod long_call;
 mod memory;
 mod queues;
+mod recovery;
 mod relay;
 mod sockets;
 mod tools;

@@ -1,0 +1,543 @@
+//! The call's connection to a model: lost, found again, and changed before it has to be.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    CallEvent, EndReason, GapFiller, Recovery, Relay,
+    kept::Kept,
+    sequencer::{Purpose, Wish},
+};
+use crate::{
+    audio::{AudioFormat, Transcoder},
+    realtime::{Capabilities, ConnectError, NewItem, RealtimeCommand, SessionInfo, SessionUpdate, ToolSpec},
+};
+
+/// How long before its limit a session is left though nobody is quiet.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
+
+/// How long a session that was told the caller's voice again may take to notice it.
+const VOICE_LIMIT: Duration = Duration::from_millis(2_500);
+
+/// How often to look for a quiet moment while both speak by turns.
+const ROTATION_LOOK: Duration = Duration::from_millis(250);
+
+/// How often at most to look whether the line has fallen silent.
+const LEAST_LOOK: Duration = Duration::from_millis(10);
+
+/// What the driver has to do about the model.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum LinkAction {
+    /// Let the session go: it is lost, for this reason.
+    Leave(EndReason),
+    /// Open another session, and tell the relay how that went. An attempt that is under way is given up.
+    Open,
+    /// Go on with the session that was opened, and close the one before in order.
+    Switch,
+}
+
+#[derive(Debug)]
+enum State {
+    Up,
+    /// The next session is being opened while this one goes on.
+    Rotating {
+        ready: bool,
+        attempts: u32,
+        retry: Option<Instant>,
+    },
+    Down(Down),
+}
+
+#[derive(Debug)]
+struct Down {
+    since: Instant,
+    cause: EndReason,
+    attempts: u32,
+    /// When the next attempt begins; `None` while one is under way.
+    retry: Option<Instant>,
+    /// Nothing is to be heard since then.
+    silent_since: Option<Instant>,
+    filled: bool,
+}
+
+/// What is known of the model's session.
+#[derive(Debug)]
+pub(crate) struct Link {
+    state: State,
+    recovery: Recovery,
+    /// `None` where a session that is lost is lost for good.
+    dialling: Option<Dialling>,
+    session: u32,
+    rotate_at: Option<Instant>,
+    leave_at: Option<Instant>,
+    actions: VecDeque<LinkAction>,
+    tools: Option<Vec<ToolSpec>>,
+    /// The new session was told what the caller said, and should have noticed by then.
+    voice_due: Option<Instant>,
+    /// The answer to what the caller said is owed, should the new session not notice it.
+    voice_owed: bool,
+}
+
+#[derive(Debug)]
+struct Dialling {
+    endpoints: u32,
+    /// The state of a small generator of numbers that only have to differ between calls.
+    seed: u64,
+    kept: Kept,
+}
+
+impl Link {
+    pub(crate) const fn new(recovery: Recovery) -> Self {
+        Self {
+            state: State::Up,
+            recovery,
+            dialling: None,
+            session: 0,
+            rotate_at: None,
+            leave_at: None,
+            actions: VecDeque::new(),
+            tools: None,
+            voice_due: None,
+            voice_owed: false,
+        }
+    }
+
+    pub(crate) const fn session(&self) -> u32 {
+        self.session
+    }
+
+    pub(crate) const fn is_down(&self) -> bool {
+        matches!(self.state, State::Down(_))
+    }
+
+    pub(crate) const fn can_reconnect(&self) -> bool {
+        self.dialling.is_some()
+    }
+
+    pub(crate) fn kept_mut(&mut self) -> Option<&mut Kept> {
+        // In the gap everything waits in the queue anyway.
+        let down = self.is_down();
+        self.dialling.as_mut().filter(|_| !down).map(|dialling| &mut dialling.kept)
+    }
+
+    pub(crate) fn speech_begins(&mut self) {
+        self.voice_due = None;
+        self.voice_owed = false;
+        if let Some(kept) = self.kept_mut() {
+            kept.begin();
+        }
+    }
+
+    pub(crate) fn set_tools(&mut self, tools: Vec<ToolSpec>) {
+        self.tools = Some(tools);
+    }
+
+    fn opened(&mut self, now: Instant, limit: Option<Duration>) {
+        let before = self.recovery.rotate_before;
+        let limit = limit.filter(|_| self.dialling.is_some());
+        // A session that may last but a short time is not left as soon as it was opened.
+        self.rotate_at = limit.map(|limit| now + limit.saturating_sub(before).max(limit / 2));
+        self.leave_at = limit.map(|limit| now + limit.saturating_sub(LAST_MOMENT).max(limit / 2));
+    }
+
+    /// The pause before this attempt, counted from 0: one round over all endpoints, then pauses that grow.
+    fn pause(&mut self, attempt: u32) -> Duration {
+        let Some(dialling) = &mut self.dialling else { return Duration::ZERO };
+        let round = attempt / dialling.endpoints;
+        if round == 0 || !attempt.is_multiple_of(dialling.endpoints) {
+            return Duration::ZERO;
+        }
+        let pause = self.recovery.backoff.saturating_mul(1 << (round - 1).min(16)).min(self.recovery.backoff_limit);
+        // SplitMix64.
+        dialling.seed = dialling.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = dialling.seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let share = u32::try_from((z ^ (z >> 31)) % 1_024).unwrap_or_default();
+        pause - pause / 4 * share / 1_024
+    }
+}
+
+impl Relay {
+    /// Lets the call live through the loss of its model: [`Relay::poll_link`] tells what to do. `endpoints` is how many
+    /// there are to try, `seed` a number that differs between calls, so that they do not all come back at once.
+    #[must_use]
+    pub fn with_recovery(mut self, endpoints: u32, seed: u64) -> Self {
+        if endpoints > 0 && self.playout.elsewhere.is_none() {
+            let kept = Kept::new(self.model_input, self.config.recovery.caller_kept);
+            self.link.dialling = Some(Dialling { endpoints, seed, kept });
+        }
+        self
+    }
+
+    /// The next thing to do about the model.
+    pub fn poll_link(&mut self) -> Option<LinkAction> {
+        self.link.actions.pop_front()
+    }
+
+    /// Whether there is no session at the moment.
+    #[must_use]
+    pub const fn is_without_model(&self) -> bool {
+        self.link.is_down()
+    }
+
+    /// A session was opened.
+    pub fn handle_session(&mut self, now: Instant, session: &SessionInfo, capabilities: &Capabilities) {
+        if self.is_over() {
+            return;
+        }
+        match &mut self.link.state {
+            State::Up => {}
+            State::Rotating { ready, .. } => {
+                *ready = true;
+                self.next_session = Some((session.clone(), capabilities.clone()));
+                self.check_link(now);
+            }
+            State::Down(down) => {
+                let (gap, attempts) = (now.saturating_duration_since(down.since), down.attempts);
+                self.stats.without_model += gap;
+                self.link.actions.push_back(LinkAction::Switch);
+                self.enter(now, session, capabilities);
+                self.tell(now, CallEvent::ModelBack { gap, attempts, session: self.link.session });
+            }
+        }
+    }
+
+    /// No session could be opened, or one that was opened and waited is lost; `hopeless` when no further attempt will
+    /// help.
+    pub fn handle_session_failed(&mut self, now: Instant, error: &ConnectError, hopeless: bool) {
+        if self.is_over() {
+            return;
+        }
+        let wanted = match error {
+            ConnectError::Status { retry_after: Some(pause), .. } => *pause,
+            _ => Duration::ZERO,
+        };
+        let (State::Down(Down { attempts, .. }) | State::Rotating { attempts, .. }) = &mut self.link.state else {
+            return;
+        };
+        *attempts += 1;
+        let attempts = *attempts;
+        let at = now + self.link.pause(attempts).max(wanted);
+        match &mut self.link.state {
+            State::Down(_) if hopeless => self.model_unreachable(now),
+            State::Down(down) => down.retry = Some(at),
+            State::Rotating { ready, retry, .. } => {
+                self.next_session = None;
+                *ready = false;
+                // While this session lasts there is no hurry.
+                *retry = Some(at.max(now + self.config.recovery.backoff_limit));
+            }
+            State::Up => {}
+        }
+        self.check_link(now);
+    }
+
+    /// The session is of no further use: the caller is kept, and another is opened.
+    pub(super) fn model_lost(&mut self, now: Instant, cause: EndReason) {
+        if self.is_over() || self.link.is_down() {
+            return;
+        }
+        let ready = matches!(self.link.state, State::Rotating { ready: true, .. });
+        let waits = matches!(self.link.state, State::Rotating { ready: false, retry: None, .. });
+        self.stats.sessions_lost += 1;
+        self.tell(now, CallEvent::ModelLost(cause.clone()));
+        self.leave(now);
+        self.link.actions.push_back(LinkAction::Leave(cause.clone()));
+        let down = Down { since: now, cause, attempts: 0, retry: None, silent_since: None, filled: false };
+        self.link.state = State::Down(down);
+        match self.next_session.take().filter(|_| ready) {
+            Some((session, capabilities)) => self.handle_session(now, &session, &capabilities),
+            None if waits => {}
+            None => self.link.actions.push_back(LinkAction::Open),
+        }
+    }
+
+    pub(super) fn check_link(&mut self, now: Instant) {
+        match &mut self.link.state {
+            State::Up => {
+                if self.link.rotate_at.is_some_and(|at| now >= at) {
+                    self.link.rotate_at = None;
+                    self.link.state = State::Rotating { ready: false, attempts: 0, retry: None };
+                    self.link.actions.push_back(LinkAction::Open);
+                }
+            }
+            State::Rotating { ready: false, retry, .. } => {
+                if retry.take_if(|at| now >= *at).is_some() {
+                    self.link.actions.push_back(LinkAction::Open);
+                }
+            }
+            State::Rotating { ready: true, .. } => {
+                if self.may_rotate(now) || self.link.leave_at.is_some_and(|at| now >= at) {
+                    self.rotate(now);
+                }
+            }
+            State::Down(down) => {
+                if now >= down.since + self.config.recovery.budget {
+                    self.model_unreachable(now);
+                    return;
+                }
+                if down.retry.take_if(|at| now >= *at).is_some() {
+                    self.link.actions.push_back(LinkAction::Open);
+                }
+                self.fill_gap(now);
+            }
+        }
+        self.check_voice(now);
+    }
+
+    /// When the link is to be looked at next.
+    pub(super) fn link_timeout(&mut self, now: Instant) -> Option<Instant> {
+        let ready = matches!(self.link.state, State::Rotating { ready: true, .. });
+        let quiet = ready.then(|| now + self.playout.remaining(now).max(ROTATION_LOOK));
+        let silent = self.playout.remaining(now);
+        let link = &self.link;
+        let due = match &link.state {
+            State::Up => link.rotate_at,
+            State::Rotating { ready: true, .. } => link.leave_at.into_iter().chain(quiet).min(),
+            State::Rotating { retry, .. } => *retry,
+            State::Down(down) => {
+                // That it has fallen silent has to be noticed first.
+                let noticed = down.silent_since.map(|since| since + link.recovery.filler_after);
+                let fill = noticed.unwrap_or(now + silent.max(LEAST_LOOK));
+                let fill = (!down.filled && self.started.is_some()).then_some(fill);
+                let limit = down.since + link.recovery.budget;
+                [fill, down.retry, Some(limit)].into_iter().flatten().min()
+            }
+        };
+        due.into_iter().chain(link.voice_due).min()
+    }
+
+    /// How long the model may leave an answer that it owes.
+    pub(super) const fn model_stall(&self) -> Duration {
+        if self.link.can_reconnect() { self.config.recovery.stall } else { self.config.model_stall }
+    }
+
+    /// How much of the caller's audio may wait.
+    pub(super) fn caller_queue(&self) -> Duration {
+        let queue = self.config.caller_queue;
+        if self.link.is_down() || self.link.voice_due.is_some() {
+            queue.max(self.config.recovery.caller_kept)
+        } else {
+            queue
+        }
+    }
+
+    /// What the caller said last is known in words.
+    pub(super) fn caller_understood(&mut self) {
+        let speaking = self.caller.is_speaking();
+        if let Some(kept) = self.link.kept_mut().filter(|kept| kept.holds()) {
+            kept.known(speaking);
+        }
+    }
+
+    /// What the caller said last is being answered.
+    pub(super) fn caller_answered(&mut self) {
+        if !self.caller.is_speaking()
+            && let Some(kept) = self.link.kept_mut().filter(|kept| kept.holds())
+        {
+            kept.forget();
+        }
+    }
+
+    /// The session is told which tools there are, where they are not those it was opened with.
+    pub(super) fn tell_tools(&mut self) {
+        if self.link.is_down() || self.link.tools.is_none() {
+            return;
+        }
+        let request = self.request();
+        let update = SessionUpdate { tools: self.link.tools.clone(), ..SessionUpdate::default() };
+        self.commands.push_back(RealtimeCommand::Update { request, update });
+    }
+
+    /// The session is told the conversation so far, with what is still to be heard of it.
+    pub(super) fn tell_memory(&mut self) {
+        let mut memory = self.memory.clone();
+        for (session, item) in self.playout.ledger.past() {
+            if let Some(entry) = self.transcript.expected(session, &item) {
+                memory.heard(&entry);
+            }
+        }
+        for item in memory.items(&self.config.prompts) {
+            self.add_item(item);
+        }
+    }
+
+    /// What was made goes on playing; what was asked for waits for the next session.
+    fn leave(&mut self, now: Instant) {
+        let session = self.link.session;
+        if let Some(response) = self.sequencer.active().cloned() {
+            self.latency.response_done(&response);
+        }
+        let sounded = self.forget_pending();
+        for (item, part, received) in self.playout.leave(session) {
+            // It is told when it was heard.
+            let _ = self.transcript.broken(&item, part, received);
+        }
+        let sounding: Vec<_> = self.playout.ledger.past().into_iter().filter(|(s, _)| *s == session).collect();
+        let sounding: Vec<_> = sounding.into_iter().map(|(_, item)| item).collect();
+        for entry in self.transcript.leave(&sounding) {
+            self.tell(now, CallEvent::Transcript(entry));
+        }
+        let owed = self.sequencer.leave(sounded) || std::mem::take(&mut self.caller.awaits_answer);
+        self.commands.clear();
+        self.timers.model_idle();
+        if sounded {
+            self.go_on();
+        }
+        self.keep_voice(owed);
+        // A pause that nobody will confirm is over.
+        if self.playout.held {
+            self.interrupt(now, false);
+        }
+    }
+
+    /// The answer was cut off in the middle; another session says the rest.
+    fn go_on(&mut self) {
+        let words = self.config.prompts.go_on.clone();
+        self.sequencer.want(Wish::about(Purpose::Turn, NewItem::System(words)));
+    }
+
+    /// What the caller has said and nobody has put into words yet is told again.
+    fn keep_voice(&mut self, owed: bool) {
+        let speaking = self.caller.is_speaking();
+        let Some(dialling) = &mut self.link.dialling else { return };
+        let again = dialling.kept.holds();
+        let owed = owed || std::mem::take(&mut self.link.voice_owed);
+        if dialling.kept.length() >= self.caller_audio_length {
+            self.caller_audio_length = dialling.kept.length();
+            self.caller_audio = dialling.kept.take();
+        }
+        dialling.kept.forget();
+        self.link.voice_owed = again && owed && !speaking;
+        if owed && !again {
+            self.owe_answer();
+        }
+        self.link.voice_due = None;
+        self.caller.told_again = again || speaking;
+    }
+
+    fn owe_answer(&mut self) {
+        let wish = if self.capabilities.respond {
+            Wish::new(Purpose::Turn)
+        } else {
+            Wish::about(Purpose::Turn, NewItem::System(self.config.prompts.answer.clone()))
+        };
+        self.sequencer.want(wish);
+    }
+
+    /// Another session takes over.
+    fn enter(&mut self, now: Instant, session: &SessionInfo, capabilities: &Capabilities) {
+        let line = self.line;
+        let converter = |from, to| (from != to).then(|| Transcoder::new(from, to));
+        self.link.state = State::Up;
+        self.link.session += 1;
+        self.link.opened(now, capabilities.session_limit);
+        self.journal.enter_session(self.link.session);
+        if session.input_format != self.model_input {
+            self.change_input(session.input_format);
+            self.to_model = converter(line, session.input_format);
+        }
+        self.to_line = converter(session.output_format, line);
+        self.capabilities = capabilities.clone();
+        self.turn_owner = session.turn_owner;
+        let again = std::mem::take(&mut self.caller.told_again);
+        self.link.voice_due = again.then(|| now + VOICE_LIMIT);
+        if let Some(kept) = self.link.kept_mut() {
+            // This session may be lost as well before it has understood.
+            if again {
+                kept.begin();
+            }
+            self.caller_audio.iter().for_each(|frame| kept.push(frame));
+        }
+        self.timers.active(now);
+        if self.started.is_none() {
+            // The model is told everything when the line is up.
+            return;
+        }
+        self.tell_tools();
+        self.tell_memory();
+        if !self.sequencer.is_busy() && !self.journal.wants_hold_tone() {
+            self.playout.stop_hold_tone();
+        }
+    }
+
+    /// Audio that waits in a format that the next session does not take is lost.
+    fn change_input(&mut self, format: AudioFormat) {
+        self.stats.caller_dropped += std::mem::take(&mut self.caller_audio_length);
+        self.caller_audio.clear();
+        self.model_input = format;
+        if let Some(dialling) = &mut self.link.dialling {
+            dialling.kept.set_format(format);
+        }
+    }
+
+    /// Nobody speaks, nothing is owed, nothing is done.
+    fn may_rotate(&mut self, now: Instant) -> bool {
+        !self.caller.is_speaking()
+            && !self.caller.awaits_answer
+            && !self.sequencer.is_busy()
+            && !self.journal.is_running()
+            && self.playout.is_silent(now)
+    }
+
+    fn rotate(&mut self, now: Instant) {
+        let Some((session, capabilities)) = self.next_session.take() else { return };
+        self.leave(now);
+        self.link.actions.push_back(LinkAction::Switch);
+        self.stats.rotations += 1;
+        self.enter(now, &session, &capabilities);
+        self.tell(now, CallEvent::ModelChanged { session: self.link.session });
+    }
+
+    /// The silence of the gap is filled, once it has lasted.
+    fn fill_gap(&mut self, now: Instant) {
+        let silent = self.playout.is_silent(now) && self.started.is_some();
+        let State::Down(down) = &mut self.link.state else { return };
+        if !silent || self.playout.has_hold_tone() {
+            down.silent_since = None;
+            return;
+        }
+        let since = *down.silent_since.get_or_insert(now);
+        if down.filled || now < since + self.config.recovery.filler_after {
+            return;
+        }
+        down.filled = true;
+        match &self.config.recovery.filler {
+            GapFiller::Nothing => {}
+            GapFiller::HoldTone => self.playout.start_hold_tone(),
+            GapFiller::Clip(clip) => self.playout.play_clip(clip),
+        }
+    }
+
+    /// A session that was told the caller's voice again has not noticed it: it was not speech, or the end of it.
+    fn check_voice(&mut self, now: Instant) {
+        if self.link.voice_due.take_if(|at| now >= *at).is_none() {
+            return;
+        }
+        if self.caller.is_speaking() {
+            self.caller_stops(now);
+            self.link.voice_owed = true;
+        }
+        if std::mem::take(&mut self.link.voice_owed) {
+            self.owe_answer();
+        }
+    }
+
+    fn model_unreachable(&mut self, now: Instant) {
+        let State::Down(down) = &self.link.state else { return };
+        let (cause, attempts) = (Arc::new(down.cause.clone()), down.attempts);
+        self.stats.without_model += now.saturating_duration_since(down.since);
+        self.end(now, EndReason::ModelUnreachable { cause, attempts });
+    }
+
+    /// When the session was opened is not known better than when the call was bridged.
+    pub(super) fn link_begins(&mut self, now: Instant) {
+        let limit = self.capabilities.session_limit;
+        self.link.opened(now, limit);
+    }
+}
