@@ -20,6 +20,7 @@ pub enum SessionEvent {
     /// It has its name at Twilio.
     Bound {
         /// The name.
+        #[serde(rename = "callSid")]
         call: CallSid,
     },
     /// The other side rings.

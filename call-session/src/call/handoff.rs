@@ -45,6 +45,7 @@ pub enum HandoffEvent {
         /// The leg.
         leg: LegId,
         /// The name.
+        #[serde(rename = "callSid")]
         call: CallSid,
     },
     /// A person picked up.

@@ -1,6 +1,8 @@
 //! Tests of call-session through its public doors.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod call;
 mod directory;
+mod json;
 mod live;
 mod store;
