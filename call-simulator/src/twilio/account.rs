@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use super::{
     callback_plan::CallbackPlan,
+    conference::Rooms,
     debugger::Alert,
     dial::Dialer,
     interpreter::Fetch,
@@ -43,6 +44,7 @@ pub(super) struct Account {
     pub(super) register: Register,
     pub(super) recordings: Recordings,
     pub(super) phones: Phones,
+    pub(super) rooms: Rooms,
     pub(super) rest_faults: RestFaults,
     pub(super) callback_plan: Mutex<CallbackPlan>,
     /// Where the REST API is served; Twilio's own address until it is.

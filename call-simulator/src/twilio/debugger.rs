@@ -83,6 +83,11 @@ alert_codes! {
     error DocumentRoot = 12_102, "the root is not Response";
     warning Schema = 12_200, "schema warning";
     error ContentType = 12_300, "invalid content type";
+    error ConferenceVerb = 13_238, "verb not allowed where somebody waits";
+    error CoachMissing = 13_240, "the leg to be coached is not in the room";
+    error PlayContent = 13_420, "invalid content of a file to be played";
+    error ConferenceFull = 16_020, "the room is full";
+    error LabelTaken = 16_025, "the label is in use";
     warning DetectionUntold = 21_262, "asynchronous detection without a callback";
     error StreamConnectTimeout = 31_901, "no answer to the WebSocket connect";
     error StreamConnectRefused = 31_902, "WebSocket connection refused";

@@ -6,13 +6,15 @@ use std::{
 };
 
 use twilio_twiml::{
-    twiml::{Connect, ConnectNoun, Digits, Repeat, Response, Stream, Verb},
+    twiml::{self, Connect, ConnectNoun, Digits, Repeat, Response, Stream, Verb},
     words::{Method, Track},
 };
 use url::{Host, Url};
 
 use super::{
+    conference::ConferencePlan,
     debugger::{Alert, AlertCode},
+    gather::GatherPlan,
     report::CallEnd,
 };
 
@@ -45,6 +47,15 @@ pub(super) enum Instruction {
     Pause(Duration),
     /// Press keys for the other side to hear.
     Press(Digits),
+    /// Play a file; `times` is `None` for "until the call ends".
+    Play {
+        url: Url,
+        times: Option<u32>,
+    },
+    /// Ask for keys or words.
+    Gather(Box<GatherPlan>),
+    /// Join a room.
+    Confer(Box<ConferencePlan>),
     Stream(StreamPlan),
     /// A stream that cannot even be tried. The document goes on.
     StreamRefused {
@@ -125,12 +136,7 @@ impl Interpreter {
         match verb {
             Verb::Say(say) => {
                 self.silent_documents = 0;
-                let times = match say.repeat {
-                    None => Some(1),
-                    Some(Repeat::Times(times)) => Some(times.get()),
-                    Some(Repeat::Forever) => None,
-                };
-                Instruction::Say { text: say.plain_text(), times }
+                Instruction::Say { text: say.plain_text(), times: times(say.repeat) }
             }
             Verb::Pause(pause) => {
                 let length = pause.length.map_or(Duration::from_secs(1), Duration::from);
@@ -152,6 +158,28 @@ impl Interpreter {
                 self.silent_documents = 0;
                 play.keys.map_or(Instruction::Pause(Duration::ZERO), Instruction::Press)
             }
+            Verb::Play(play) => {
+                self.silent_documents = 0;
+                match self.resolve(play.url.as_str()) {
+                    Ok(url) => Instruction::Play { url, times: times(play.repeat) },
+                    Err(alert) => Instruction::End(CallEnd::Failed(alert)),
+                }
+            }
+            Verb::Gather(gather) => match GatherPlan::new(&self.base, *gather) {
+                Ok(plan) => {
+                    self.silent_documents = 0;
+                    Instruction::Gather(Box::new(plan))
+                }
+                Err(alert) => Instruction::End(CallEnd::Failed(alert)),
+            },
+            Verb::Dial(dial) => match ConferencePlan::new(&self.base, *dial) {
+                Ok(Some(plan)) => {
+                    self.silent_documents = 0;
+                    Instruction::Confer(Box::new(plan))
+                }
+                Ok(None) => Instruction::End(CallEnd::NotPlayed { verb: "Dial".to_owned() }),
+                Err(alert) => Instruction::End(CallEnd::Failed(alert)),
+            },
             Verb::Hangup(_) => Instruction::End(CallEnd::HungUp),
             Verb::Connect(connect) => self.connect(*connect),
             other => Instruction::End(CallEnd::NotPlayed { verb: other.tag().to_owned() }),
@@ -246,9 +274,30 @@ impl Interpreter {
         Some(Fetch { purpose: "stream status", url, method })
     }
 
-    fn resolve(&self, text: &str) -> Result<Url, Alert> {
+    /// The URL that a text in the document means.
+    pub(super) fn resolve(&self, text: &str) -> Result<Url, Alert> {
         resolve(&self.base, text)
     }
+}
+
+/// How often something is played; `None` for "until the call ends".
+fn times(repeat: Option<Repeat>) -> Option<u32> {
+    match repeat {
+        None => Some(1),
+        Some(Repeat::Times(times)) => Some(times.get()),
+        Some(Repeat::Forever) => None,
+    }
+}
+
+/// The request of an `action`, with its method's default.
+pub(super) fn action(
+    base: &Url,
+    purpose: &'static str,
+    url: Option<&twiml::Url>,
+    method: Option<Method>,
+) -> Result<Option<Fetch>, Alert> {
+    let Some(url) = url else { return Ok(None) };
+    Ok(Some(Fetch { purpose, url: resolve(base, url.as_str())?, method: method.unwrap_or(Method::Post) }))
 }
 
 /// The URL that a text in a document means.

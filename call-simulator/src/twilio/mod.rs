@@ -47,8 +47,13 @@
 //! # }
 //! ```
 //!
-//! Played so far are `<Say>`, `<Pause>`, `<Play digits>`, `<Connect><Stream>`, `<Redirect>` and `<Hangup>`. Any other verb
-//! ends the call with [`CallEnd::NotPlayed`].
+//! Whoever is put into a room with `<Dial><Conference>`, or dialled into one by the API, hears the others, or music, or
+//! what they are given to hear; the rooms are told of, changed and ended over the API. A person at a telephone is a
+//! [`CallerScript`]: it answers late, presses a key to take a call, talks, and hangs up.
+//!
+//! Played are `<Say>`, `<Play>` of WAV, μ-law and digits, `<Pause>`, `<Gather>`, `<Connect><Stream>`, `<Dial><Conference>`,
+//! `<Redirect>` and `<Hangup>`. Any other verb ends the call with [`CallEnd::NotPlayed`]. Words that a `<Gather>` hears are
+//! those of the script; files that only a music player could decode are heard as music.
 //!
 //! - [`TwilioSimulator`], [`Number`], [`CallOptions`]: the account and its calls.
 //! - [`CallerScript`], [`Phase`]: who calls.
@@ -65,12 +70,14 @@ mod caller;
 mod callers;
 pub mod cli;
 mod clock;
+mod conference;
 mod debugger;
 mod detection;
 mod dial;
 mod document;
 mod dtmf;
 mod frame;
+mod gather;
 mod interpreter;
 mod line;
 mod measures;
@@ -79,6 +86,7 @@ mod overrides;
 mod phone;
 mod phonebook;
 mod playout;
+mod programme;
 mod recording;
 mod recordings;
 mod register;

@@ -9,7 +9,7 @@ use std::{
 use realtime_bridge::audio::AudioFormat;
 use twilio_twiml::{
     jiff::Timestamp,
-    sid::{CallSid, RecordingSid},
+    sid::{CallSid, ConferenceSid, RecordingSid},
     webhook::RecordingSource,
     words::{RecordingChannels, RecordingTrack},
 };
@@ -30,7 +30,8 @@ pub(super) struct Recordings {
 #[derive(Debug)]
 pub(super) struct RecordingFile {
     pub(super) sid: RecordingSid,
-    pub(super) call_sid: CallSid,
+    pub(super) call_sid: Option<CallSid>,
+    pub(super) conference_sid: Option<ConferenceSid>,
     pub(super) source: RecordingSource,
     pub(super) channels: RecordingChannels,
     pub(super) track: RecordingTrack,
@@ -80,8 +81,11 @@ impl RecordingFile {
         match self.channels {
             RecordingChannels::Dual => wav::write_stereo(&mut file, &inbound, &outbound)?,
             _ => {
+                // A room has one side only.
+                let length = inbound.len().max(outbound.len());
+                let padded = |side: Vec<i16>| side.into_iter().chain(std::iter::repeat(0)).take(length);
                 let mixed: Vec<i16> =
-                    inbound.iter().zip(&outbound).map(|(one, other)| one.saturating_add(*other)).collect();
+                    padded(inbound).zip(padded(outbound)).map(|(one, other)| one.saturating_add(other)).collect();
                 wav::write_mono(&mut file, &mixed)?;
             }
         }

@@ -15,7 +15,7 @@ use twilio_twiml::{
     words::{AnsweredBy, CallEvent, CallStatus, Direction},
 };
 
-use super::{account::Leg, interpreter::Fetch, report::CallReport};
+use super::{account::Leg, conference::ConferencePlan, interpreter::Fetch, report::CallReport};
 
 /// All calls of an account, in the order they were made.
 #[derive(Debug, Default)]
@@ -75,6 +75,8 @@ pub(super) enum Begin {
         text: String,
         response: Response,
     },
+    /// A room, and nothing after it.
+    Room(Box<ConferencePlan>),
 }
 
 /// What the REST API wants of a call. The later one wins.

@@ -2,7 +2,11 @@
 
 use std::{fmt, time::Duration};
 
-use twilio_twiml::{sid::StreamSid, words::AnsweredBy};
+use twilio_twiml::{
+    sid::{ConferenceSid, StreamSid},
+    webhook::WhyLeft,
+    words::AnsweredBy,
+};
 
 use super::{debugger::Alert, report::CallEnd};
 
@@ -46,6 +50,22 @@ pub enum Event {
     },
     /// The REST API gave the call something else to do.
     Redirected,
+    /// The leg is in a room.
+    RoomJoined {
+        /// The room's name.
+        name: String,
+        /// The conference.
+        conference_sid: ConferenceSid,
+    },
+    /// The room has started: the leg hears the others, and they hear it.
+    RoomStarted,
+    /// The leg hears a programme of its own: it waits, or is on hold.
+    RoomWaits,
+    /// The leg has left the room.
+    RoomLeft {
+        /// Why.
+        reason: WhyLeft,
+    },
     /// A webhook was sent.
     WebhookSent {
         /// What for.
@@ -216,6 +236,10 @@ impl fmt::Display for Event {
                 write!(f, "call      answered by {answered_by}, known after {} ms", took.as_millis())
             }
             Self::Redirected => f.write_str("call      redirected by the REST API"),
+            Self::RoomJoined { name, conference_sid } => write!(f, "room      {name} joined ({conference_sid})"),
+            Self::RoomStarted => f.write_str("room      hears the others"),
+            Self::RoomWaits => f.write_str("room      hears music, or what it is given to hear"),
+            Self::RoomLeft { reason } => write!(f, "room      left: {reason}"),
             Self::WebhookSent { purpose, method, url } => write!(f, "webhook   {purpose}: {method} {url}"),
             Self::WebhookAnswered { purpose, status, took } => {
                 write!(f, "webhook   {purpose}: {status} after {} ms", took.as_millis())

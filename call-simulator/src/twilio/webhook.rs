@@ -72,12 +72,17 @@ impl Webhooks {
     ///
     /// A dropped request closes its connection; the server may have carried it out.
     pub(super) async fn send(&self, fetch: &Fetch, form: &Form) -> Result<Answered, Alert> {
+        self.send_for(fetch, form, LIMIT).await
+    }
+
+    /// The same for an answer that may be longer than a document; `limit` is in bytes.
+    pub(super) async fn send_for(&self, fetch: &Fetch, form: &Form, limit: usize) -> Result<Answered, Alert> {
         let overrides = Overrides::parse(fetch.url.fragment())?;
         let deadline = Instant::now() + overrides.total;
         let idempotency_token = Uuid::new_v4().to_string();
         let mut attempt = 0;
         loop {
-            let try_once = self.follow(fetch, form, &idempotency_token, &overrides);
+            let try_once = self.follow(fetch, form, &idempotency_token, &overrides, limit);
             let failure = match timeout_at(deadline, try_once).await {
                 Ok(Ok(answered)) => return Ok(answered),
                 Ok(Err(failure)) => failure,
@@ -108,12 +113,13 @@ impl Webhooks {
         form: &Form,
         idempotency_token: &str,
         overrides: &Overrides,
+        limit: usize,
     ) -> Result<Answered, Failure> {
         let (mut url, mut method) = (fetch.url.clone(), fetch.method);
         for _ in 0..=REDIRECTS {
             check_webhook(&url).map_err(Failure::Final)?;
             let request = self.request(&url, method, form, idempotency_token).map_err(Failure::Final)?;
-            let response = self.exchange(&url, request, overrides).await?;
+            let response = self.exchange(&url, request, overrides, limit).await?;
             let status = response.0.status();
             let location = response.0.headers().get(header::LOCATION).cloned();
             self.keep_cookies(&url, response.0.headers());
@@ -179,6 +185,7 @@ impl Webhooks {
         url: &Url,
         request: Request<String>,
         overrides: &Overrides,
+        limit: usize,
     ) -> Result<(Response<()>, Vec<u8>), Failure> {
         let io = match timeout(overrides.connect, self.dialer.connect(url)).await {
             Ok(Ok(io)) => io,
@@ -194,7 +201,7 @@ impl Webhooks {
             let late = |_| Failure::Read(Alert::new(AlertCode::HttpConnection, "the answer took too long"));
             let response = timeout(overrides.read, sender.send_request(request)).await.map_err(late)?;
             let (head, body) = response.map_err(broken)?.into_parts();
-            let body = read_body(body, overrides.read).await?.map_err(broken)?;
+            let body = read_body(body, overrides.read, limit).await?.map_err(broken)?;
             Ok((Response::from_parts(head, ()), body))
         };
         // The connection works only while it is polled, and ends once the answer is in.
@@ -238,9 +245,13 @@ pub(crate) fn host(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-async fn read_body(mut body: Incoming, pause: Duration) -> Result<Result<Vec<u8>, hyper::Error>, Failure> {
+async fn read_body(
+    mut body: Incoming,
+    pause: Duration,
+    limit: usize,
+) -> Result<Result<Vec<u8>, hyper::Error>, Failure> {
     let mut bytes = Vec::new();
-    while bytes.len() <= LIMIT {
+    while bytes.len() <= limit {
         let frame = future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
         let late = |_| Failure::Read(Alert::new(AlertCode::HttpConnection, "the answer stopped half-way"));
         match timeout(pause, frame).await.map_err(late)? {

@@ -159,7 +159,8 @@ impl Call {
         let from = |side: &[u8]| side.get(bytes_in(answered)..).unwrap_or_default().to_vec();
         let file = RecordingFile {
             sid: plan.sid.clone(),
-            call_sid: self.leg.call_sid.clone(),
+            call_sid: Some(self.leg.call_sid.clone()),
+            conference_sid: None,
             source: RecordingSource::OutboundApi,
             channels: plan.channels,
             track: plan.track,

@@ -1,7 +1,9 @@
 //! One call over real sockets: the only part that waits.
 
 mod callbacks;
+mod conferring;
 mod dialling;
+mod gathering;
 mod speaking;
 mod stream;
 
@@ -12,6 +14,7 @@ pub(super) use dialling::{Detection, Dialling, RecordingPlan};
 use tokio::task::JoinSet;
 use twilio_twiml::{
     jiff::Timestamp,
+    twiml::Response,
     webhook::Form,
     words::{CallEvent, CallStatus},
 };
@@ -230,6 +233,10 @@ impl Call {
                 self.interpreter.load_inline(response);
                 Ok(())
             }
+            Begin::Room(plan) => {
+                self.interpreter.load_inline(Response::default());
+                self.confer(*plan).await
+            }
         }
     }
 
@@ -247,6 +254,9 @@ impl Call {
                 Instruction::Fetch(fetch) => self.fetch(fetch).await?,
                 Instruction::Say { text, times } => self.say(text, times).await?,
                 Instruction::Press(digits) => self.press(&digits).await?,
+                Instruction::Play { url, times } => self.play_file(url, times).await?,
+                Instruction::Gather(plan) => self.gather(*plan).await?,
+                Instruction::Confer(plan) => self.confer(*plan).await?,
                 Instruction::Pause(length) => {
                     self.note(Event::Verb { name: "Pause", detail: format!("{} s", length.as_secs()) });
                     self.wait(length).await?;
@@ -262,8 +272,14 @@ impl Call {
 
     /// Gets the next document, from the fallback URL if need be.
     async fn fetch(&mut self, fetch: Fetch) -> Result<(), Leave> {
+        self.fetch_with(fetch, &Form::new()).await
+    }
+
+    /// The same with what a verb has to say.
+    async fn fetch_with(&mut self, fetch: Fetch, more: &Form) -> Result<(), Leave> {
         let detected = self.detected.as_ref().filter(|_| self.detection_waits);
-        let form = self.leg.voice_form(self.status(), detected);
+        let mut form = self.leg.voice_form(self.status(), detected);
+        more.iter().for_each(|(name, value)| form.push(name, value));
         let Err(alert) = self.fetch_from(fetch.clone(), form).await? else { return Ok(()) };
         let Some(fallback) = self.fallback.clone() else { return Err(CallEnd::Failed(alert).into()) };
         let form = self.leg.fallback_form(self.status(), &fetch.url, &alert);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use twilio_twiml::twiml::Digits;
 
 use super::{
@@ -11,11 +12,15 @@ use super::{
 
 impl Call {
     pub(super) async fn say(&mut self, text: String, times: Option<u32>) -> Result<(), Leave> {
-        let audio = say::audio_of(&text);
         self.note(Event::Verb { name: "Say", detail: format!("“{text}”") });
-        let mut said = 0;
-        while times.is_none_or(|times| said < times) {
-            said += 1;
+        self.hear(&say::audio_of(&text), times).await
+    }
+
+    /// Lets the other side hear something, so many times or until the call ends.
+    pub(super) async fn hear(&mut self, audio: &Bytes, times: Option<u32>) -> Result<(), Leave> {
+        let mut heard = 0;
+        while times.is_none_or(|times| heard < times) {
+            heard += 1;
             self.line.playout.push_audio(audio.clone());
             // At least one frame, so that silence said for ever still takes time.
             self.tick().await?;

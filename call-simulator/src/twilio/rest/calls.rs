@@ -7,14 +7,12 @@ use twilio_twiml::{
     Rfc2822,
     phone::Address,
     sid::{ApplicationSid, ByocTrunkSid, CallSid},
-    twiml::Digits,
     webhook::Form,
-    words::{
-        CallEvent, CallStatus, Direction, MachineDetection, RecordingChannels, RecordingEvent, RecordingTrack, Trim,
-    },
+    words::{CallEvent, CallStatus, Direction, Trim},
 };
 
 use super::{
+    dialled::{detection, dialling, parties, place, progress},
     error::Refusal,
     list::{PAGING, Paging, dates},
     parameters::Parameters,
@@ -22,9 +20,7 @@ use super::{
 };
 use crate::twilio::{
     account::{Account, Leg, mint, whole_seconds},
-    call::{Call, Detection, Dialling, Plan, RecordingPlan, Way},
-    debugger::{Alert, AlertCode},
-    detection::Settings,
+    call::{Plan, Way},
     register::{Begin, Entry, Order, Progress, Turn},
 };
 
@@ -98,117 +94,26 @@ pub(super) fn create(question: &Question<'_>) -> Result<Answer, Refusal> {
         parent: None,
         direction: Direction::OutboundApi,
         from,
-        to: to.clone(),
+        to,
         extra: Form::new(),
     };
     let progress = progress(&parameters)?;
-    let dialling = Dialling { phone: account.phones.call(&to), ..dialling(account, &parameters)? };
+    let is_async = parameters.truth("AsyncAmd")?.unwrap_or(false);
+    let told = parameters.fetch("machine detection", "AsyncAmdStatusCallback", "AsyncAmdStatusCallbackMethod")?;
+    let fallback = parameters.fetch("voice fallback", "FallbackUrl", "FallbackMethod")?;
+    let dialling = dialling(account, &parameters, &leg.to, detection(&parameters, is_async, told)?)?;
     let entry = account.register.add(&leg, CallStatus::Queued, progress);
     let plan = Plan {
         leg,
         begin,
-        fallback: parameters.fetch("voice fallback", "FallbackUrl", "FallbackMethod")?,
+        fallback,
         time_limit: Duration::MAX,
         record: account.settings.record,
         way: Way::Out(Box::new(dialling)),
     };
     let answer = resource(account, &entry);
-    place(account, entry, plan);
+    place(account, entry, plan, None);
     Ok(Answer::json(201, &answer))
-}
-
-/// Lets a call run until it is over or the account is.
-fn place(account: &Arc<Account>, entry: Arc<Entry>, plan: Plan) {
-    let call = Call::new(Arc::clone(account), Arc::clone(&entry), plan);
-    let account_of_call = Arc::clone(account);
-    account.tasks.spawn(async move {
-        if let Some(report) = account_of_call.stop.run_until_cancelled(Box::pin(call.run())).await {
-            account_of_call.register.file(entry, report);
-        }
-    });
-}
-
-fn parties(account: &Account, parameters: &Parameters<'_>) -> Result<(Address, Address), Refusal> {
-    let to = parameters.text("To").ok_or_else(|| Refusal::bad(21_201, "No 'To' number is specified"))?;
-    let address = Address::from(to);
-    if !matches!(address, Address::Phone(_) | Address::Client(_) | Address::Sip(_)) {
-        return Err(Refusal::bad(21_211, format!("The phone number you are attempting to call, {to}, is not valid.")));
-    }
-    let from = parameters.text("From").ok_or_else(|| Refusal::bad(21_213, "From phone number is required"))?;
-    let caller = Address::from(from);
-    let is_ours = |address: &Address| account.numbers.iter().any(|number| Some(&number.number) == address.phone());
-    match &caller {
-        Address::Phone(_) if is_ours(&caller) || parameters.text("CallToken").is_some() => {}
-        Address::Phone(_) => {
-            let message = format!("The source phone number provided, {from}, is not yet verified for your account.");
-            return Err(Refusal::bad(21_210, message));
-        }
-        Address::Client(_) | Address::Sip(_) if address.phone().is_none() => {}
-        _ => {
-            let message =
-                format!("The 'From' number {from} is not a valid phone number, shortcode, or alphanumeric sender ID.");
-            return Err(Refusal::bad(21_212, message));
-        }
-    }
-    Ok((address, caller))
-}
-
-/// Who is told what becomes of the call.
-fn progress(parameters: &Parameters<'_>) -> Result<Option<Progress>, Refusal> {
-    let fetch = parameters.fetch("call status", "StatusCallback", "StatusCallbackMethod")?;
-    let events = parameters.words("StatusCallbackEvent", 21_200)?.unwrap_or_else(|| vec![CallEvent::Completed]);
-    Ok(fetch.map(|fetch| Progress { fetch, events, is_numbered: true }))
-}
-
-fn dialling(account: &Account, parameters: &Parameters<'_>) -> Result<Dialling, Refusal> {
-    let seconds = |name, range| parameters.time(name, Duration::from_secs, range, 21_208);
-    let send_digits = match parameters.text("SendDigits") {
-        Some(digits) if digits.len() > 32 || !digits.chars().all(|sign| "0123456789ABCD#*wW".contains(sign)) => {
-            return Err(Refusal::bad(21_206, format!("Invalid SendDigits: {digits}")));
-        }
-        digits => digits.map(Digits::from),
-    };
-    let (detection, warnings) = detection(parameters)?;
-    Ok(Dialling {
-        phone: crate::twilio::PhoneScript::busy(),
-        timeout: seconds("Timeout", 1..=600)?.unwrap_or(Duration::from_secs(60)),
-        time_limit: seconds("TimeLimit", 1..=86_400)?.unwrap_or(account.settings.time_limit),
-        send_digits,
-        detection,
-        recording: recording(parameters)?,
-        warnings,
-    })
-}
-
-fn detection(parameters: &Parameters<'_>) -> Result<(Option<Detection>, Vec<Alert>), Refusal> {
-    let millis = |name, range| parameters.time(name, Duration::from_millis, range, 21_263);
-    let mode: Option<MachineDetection> = parameters.word("MachineDetection", 21_234)?;
-    let mut settings = Settings::new(mode.unwrap_or(MachineDetection::Enable));
-    let timeout = parameters.time("MachineDetectionTimeout", Duration::from_secs, 3..=60, 21_263)?;
-    settings.timeout = timeout.unwrap_or(settings.timeout);
-    let threshold = millis("MachineDetectionSpeechThreshold", 1_000..=6_000)?;
-    settings.speech_threshold = threshold.unwrap_or(settings.speech_threshold);
-    settings.speech_end = millis("MachineDetectionSpeechEndThreshold", 500..=5_000)?.unwrap_or(settings.speech_end);
-    let silence = millis("MachineDetectionSilenceTimeout", 2_000..=10_000)?;
-    settings.silence_timeout = silence.unwrap_or(settings.silence_timeout);
-    let is_async = parameters.truth("AsyncAmd")?.unwrap_or(false);
-    let callback = parameters.fetch("machine detection", "AsyncAmdStatusCallback", "AsyncAmdStatusCallbackMethod")?;
-    let untold = mode.is_some() && is_async && callback.is_none();
-    let warning = untold.then(|| Alert::new(AlertCode::DetectionUntold, "there is no AsyncAmdStatusCallback"));
-    Ok((mode.map(|_| Detection { settings, is_async, callback }), warning.into_iter().collect()))
-}
-
-fn recording(parameters: &Parameters<'_>) -> Result<Option<RecordingPlan>, Refusal> {
-    let plan = RecordingPlan {
-        sid: mint("RE"),
-        channels: parameters.word("RecordingChannels", 21_200)?.unwrap_or(RecordingChannels::Mono),
-        track: parameters.word("RecordingTrack", 21_200)?.unwrap_or(RecordingTrack::Both),
-        callback: parameters.fetch("recording status", "RecordingStatusCallback", "RecordingStatusCallbackMethod")?,
-        events: parameters
-            .words("RecordingStatusCallbackEvent", 21_200)?
-            .unwrap_or_else(|| vec![RecordingEvent::Completed]),
-    };
-    Ok(parameters.truth("Record")?.unwrap_or(false).then_some(plan))
 }
 
 pub(super) fn list(question: &Question<'_>) -> Result<Answer, Refusal> {

@@ -1,11 +1,14 @@
 //! Twilio's REST API, version 2010-04-01: what an application asks of its account.
 
 mod calls;
+mod conferences;
+mod dialled;
 mod error;
 mod faults;
 mod list;
 mod operation;
 mod parameters;
+mod participants;
 mod recordings;
 mod server;
 

@@ -34,6 +34,22 @@ operations! {
     DownloadRecording,
     /// `DELETE Recordings/{sid}.json`
     DeleteRecording,
+    /// `GET Conferences.json`
+    ListConferences,
+    /// `GET Conferences/{sid}.json`
+    FetchConference,
+    /// `POST Conferences/{sid}.json`
+    UpdateConference,
+    /// `POST Conferences/{sid or name}/Participants.json`
+    CreateParticipant,
+    /// `GET Conferences/{sid}/Participants.json`
+    ListParticipants,
+    /// `GET Conferences/{sid}/Participants/{call or label}.json`
+    FetchParticipant,
+    /// `POST Conferences/{sid}/Participants/{call or label}.json`
+    UpdateParticipant,
+    /// `DELETE Conferences/{sid}/Participants/{call or label}.json`
+    DeleteParticipant,
 }
 
 /// An operation and what it is about.
@@ -50,11 +66,25 @@ impl Asked {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let (operations, names): (&[(&str, Operation)], Vec<&str>) = match path[..] {
             ["Calls.json"] => (&[("POST", Operation::CreateCall), ("GET", Operation::ListCalls)], vec![]),
-            ["Calls", file] => {
-                let known =
-                    [("GET", Operation::FetchCall), ("POST", Operation::UpdateCall), ("DELETE", Operation::DeleteCall)];
-                (&known.clone(), vec![json(file)?])
+            ["Calls", file] => (
+                &[("GET", Operation::FetchCall), ("POST", Operation::UpdateCall), ("DELETE", Operation::DeleteCall)],
+                vec![json(file)?],
+            ),
+            ["Conferences.json"] => (&[("GET", Operation::ListConferences)], vec![]),
+            ["Conferences", file] => {
+                (&[("GET", Operation::FetchConference), ("POST", Operation::UpdateConference)], vec![json(file)?])
             }
+            ["Conferences", room, "Participants.json"] => {
+                (&[("GET", Operation::ListParticipants), ("POST", Operation::CreateParticipant)], vec![room])
+            }
+            ["Conferences", room, "Participants", file] => (
+                &[
+                    ("GET", Operation::FetchParticipant),
+                    ("POST", Operation::UpdateParticipant),
+                    ("DELETE", Operation::DeleteParticipant),
+                ],
+                vec![room, json(file)?],
+            ),
             ["Recordings.json"] => (&[("GET", Operation::ListRecordings)], vec![]),
             ["Calls", call, "Recordings.json"] => (&[("GET", Operation::ListRecordings)], vec![call]),
             ["Recordings", file] if file.ends_with(".json") => {

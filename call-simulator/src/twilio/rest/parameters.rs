@@ -8,6 +8,7 @@ use url::Url;
 use super::error::Refusal;
 use crate::twilio::{
     interpreter::{Fetch, check_webhook},
+    programme::Wait,
     register::Begin,
 };
 
@@ -73,11 +74,31 @@ impl<'a> Parameters<'a> {
 
     /// A URL that Twilio would request, and how.
     pub(super) fn fetch(&self, purpose: &'static str, name: &str, method: &str) -> Result<Option<Fetch>, Refusal> {
-        let method = self.word(method, 21_209)?.unwrap_or(Method::Post);
+        self.fetch_by(purpose, name, method, Method::Post)
+    }
+
+    /// The same with another method for a request that names none.
+    pub(super) fn fetch_by(
+        &self,
+        purpose: &'static str,
+        name: &str,
+        method: &str,
+        default: Method,
+    ) -> Result<Option<Fetch>, Refusal> {
+        let method = self.word(method, 21_209)?.unwrap_or(default);
         let Some(text) = self.text(name) else { return Ok(None) };
         let url = Url::parse(text).ok().filter(|url| check_webhook(url).is_ok());
         let url = url.ok_or_else(|| Refusal::bad(21_205, format!("{name} is not a valid URL: {text}")))?;
         Ok(Some(Fetch { purpose, url, method }))
+    }
+
+    /// What those hear who wait: `None` if it is not said, silence if it is empty.
+    pub(super) fn wait(&self, name: &str, method: &str, default: Method) -> Result<Option<Wait>, Refusal> {
+        match (self.fetch_by("wait", name, method, default)?, self.0.get(name)) {
+            (Some(fetch), _) => Ok(Some(Wait::Fetch(fetch))),
+            (None, Some(_)) => Ok(Some(Wait::Silence)),
+            (None, None) => Ok(None),
+        }
     }
 
     /// What a call does: the document at `Url`, or the one in `Twiml`.

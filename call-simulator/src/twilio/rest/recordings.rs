@@ -1,7 +1,11 @@
 //! Recordings: listed, fetched, downloaded, deleted (Twilio: API, Recordings).
 
 use serde_json::{Value, json};
-use twilio_twiml::{Rfc2822, sid::CallSid, words::RecordingChannels};
+use twilio_twiml::{
+    Rfc2822,
+    sid::{CallSid, ConferenceSid},
+    words::RecordingChannels,
+};
 
 use super::{
     error::Refusal,
@@ -25,14 +29,16 @@ pub(super) fn list(question: &Question<'_>) -> Result<Answer, Refusal> {
     };
     let created = dates(&parameters, "DateCreated")?;
     let account = question.account;
-    let of_conference = parameters.text("ConferenceSid").is_some();
+    let conference: Option<ConferenceSid> = parameters.word("ConferenceSid", 20_001)?;
     let items: Vec<_> = account
         .recordings
         .all()
         .iter()
         .rev()
-        .filter(|file| wanted.as_ref().is_none_or(|sid| *sid == file.call_sid) && created(Some(file.created)))
-        .filter(|_| !of_conference)
+        .filter(|file| {
+            wanted.as_ref().is_none_or(|sid| Some(sid) == file.call_sid.as_ref()) && created(Some(file.created))
+        })
+        .filter(|file| conference.as_ref().is_none_or(|sid| Some(sid) == file.conference_sid.as_ref()))
         .map(|file| (file.sid.to_string(), resource(account, file)))
         .collect();
     Ok(Answer::json(200, &paging.body(question.path, question.query, "recordings", &items)))
@@ -71,7 +77,7 @@ fn resource(account: &Account, file: &RecordingFile) -> Value {
         "sid": file.sid,
         "account_sid": account.sid,
         "call_sid": file.call_sid,
-        "conference_sid": null,
+        "conference_sid": file.conference_sid,
         "status": "completed",
         "duration": whole_seconds(file.duration()).to_string(),
         "channels": if file.channels == RecordingChannels::Dual { 2 } else { 1 },

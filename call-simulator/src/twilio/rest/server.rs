@@ -21,11 +21,11 @@ use twilio_twiml::webhook::Form;
 use uuid::Uuid;
 
 use super::{
-    calls,
+    calls, conferences,
     error::Refusal,
     faults::RestFault,
     operation::{Asked, Operation},
-    recordings,
+    participants, recordings,
 };
 use crate::twilio::{account::Account, simulator::Alive};
 
@@ -202,6 +202,14 @@ impl Question<'_> {
             Operation::FetchRecording => recordings::fetch(self),
             Operation::DownloadRecording => recordings::download(self),
             Operation::DeleteRecording => recordings::delete(self),
+            Operation::ListConferences => conferences::list(self),
+            Operation::FetchConference => conferences::fetch(self),
+            Operation::UpdateConference => conferences::update(self),
+            Operation::CreateParticipant => participants::create(self),
+            Operation::ListParticipants => participants::list(self),
+            Operation::FetchParticipant => participants::fetch(self),
+            Operation::UpdateParticipant => participants::update(self),
+            Operation::DeleteParticipant => participants::delete(self),
         };
         answer.unwrap_or_else(Answer::from)
     }

@@ -5,6 +5,7 @@
 mod app;
 mod calls;
 mod cli;
+mod conference;
 mod outbound;
 mod rest;
 mod streams;

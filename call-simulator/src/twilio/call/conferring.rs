@@ -1,0 +1,125 @@
+//! A call in a room.
+
+use std::sync::Arc;
+
+use twilio_twiml::{
+    webhook::{Form, WhyLeft},
+    words::CallStatus,
+};
+
+use super::{
+    super::{
+        caller::Act,
+        conference::{ConferencePlan, Ear, Seat},
+        debugger::Alert,
+        frame::SILENT,
+        programme::Programme,
+        timeline::Event,
+    },
+    Call, Leave,
+};
+
+/// What a leg heard last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Room,
+    Programme(u32),
+}
+
+impl Call {
+    /// Joins a room, and goes on when it is over or the leg is out.
+    pub(super) async fn confer(&mut self, plan: ConferencePlan) -> Result<(), Leave> {
+        self.note(Event::Verb { name: "Conference", detail: plan.name.clone() });
+        let seat = match Seat::take(&self.account, &self.leg.call_sid, &plan) {
+            Ok(seat) => seat,
+            Err(shut) => {
+                self.note(Event::Alert(Alert::new(shut.code(), plan.name.clone())));
+                return self.after_room(plan, "failed").await;
+            }
+        };
+        let (conference_sid, name) = seat.room();
+        self.note(Event::RoomJoined { name, conference_sid });
+        let stayed = self.stay(&seat, &plan).await;
+        let (why, status) = match &stayed {
+            Ok(why) => (why.clone(), CallStatus::InProgress),
+            Err(Leave::Go(_)) => (WhyLeft::Redirected, CallStatus::InProgress),
+            Err(Leave::End(_)) => (WhyLeft::HungUp, CallStatus::Completed),
+        };
+        seat.leave(why.clone(), status);
+        self.line.playout.clear();
+        self.note(Event::RoomLeft { reason: why });
+        stayed?;
+        self.after_room(plan, "answered").await
+    }
+
+    async fn after_room(&mut self, plan: ConferencePlan, status: &str) -> Result<(), Leave> {
+        match plan.action {
+            Some(action) => self.fetch_with(action, &Form::new().with("DialCallStatus", status)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lives in the room until the leg has to leave it.
+    async fn stay(&mut self, seat: &Seat, plan: &ConferencePlan) -> Result<WhyLeft, Leave> {
+        let until = plan.time_limit.map(|limit| self.line.now() + limit);
+        let (conference_sid, name) = seat.room();
+        let form = self.leg.voice_form(self.status(), None);
+        let form = form.with("ConferenceSid", conference_sid.as_str()).with("FriendlyName", name);
+        let mut programme: Option<Programme> = None;
+        let mut heard = Heard::Nothing;
+        loop {
+            let fetched = async {
+                match &mut programme {
+                    Some(programme) => programme.fetched().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.clock.tick() => {
+                    let frame = match seat.hear() {
+                        Ear::Out(why) => return Ok(why),
+                        Ear::Room(frame) => {
+                            if heard != Heard::Room {
+                                heard = Heard::Room;
+                                programme = None;
+                                self.note(Event::RoomStarted);
+                            }
+                            frame
+                        }
+                        Ear::Programme { wait, number, announced } => {
+                            if heard != Heard::Programme(number) {
+                                heard = Heard::Programme(number);
+                                programme = Some(Programme::new(wait, Arc::clone(&self.webhooks), form.clone()));
+                                self.note(Event::RoomWaits);
+                            }
+                            let waited = programme.as_mut().map(Programme::frame);
+                            announced.or(waited).unwrap_or(SILENT)
+                        }
+                    };
+                    self.line.playout.push_audio(frame.to_vec().into());
+                    let tick = self.line.tick();
+                    seat.say(&tick.frame);
+                    self.lived(&tick)?;
+                    let wants_out = plan.leaves_on_star && tick.acts.iter().any(is_star);
+                    if wants_out || until.is_some_and(|until| self.line.now() >= until) {
+                        return Ok(WhyLeft::HungUp);
+                    }
+                }
+                result = fetched => if let Err(alert) = result {
+                    // Who cannot be given anything to hear does not get in; on hold there is silence.
+                    let is_running = seat.is_running();
+                    self.note(Event::Alert(alert));
+                    if !is_running {
+                        return Ok(WhyLeft::HungUp);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_star(act: &Act) -> bool {
+    matches!(act, Act::Presses(key) if key.as_char() == '*')
+}
