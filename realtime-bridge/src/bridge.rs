@@ -2,7 +2,7 @@
 //!
 //! ```
 //! # use realtime_bridge::{bridge::{Bridge, BridgeError}, media::MediaTransport, realtime::RealtimeSession};
-//! # async fn serve(line: impl MediaTransport, session: impl RealtimeSession) -> Result<(), BridgeError> {
+//! # async fn serve(line: impl MediaTransport, session: impl RealtimeSession + 'static) -> Result<(), BridgeError> {
 //! let bridge = Bridge::new(line, session)?;
 //! let mut updates = bridge.handle().watch();
 //! let watching = async { while let Some(update) = updates.next().await { println!("{}", update.event.name()) } };
