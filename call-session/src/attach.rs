@@ -37,7 +37,7 @@ const KEYS: Duration = Duration::from_secs(2);
 /// # use call_session::{attach::carry, id::StreamId, recorder::Recorder};
 /// # use realtime_bridge::{bridge::Bridge, media::MediaTransport, realtime::RealtimeSession};
 /// # async fn serve(
-/// #     recorder: Recorder, stream: StreamId, line: impl MediaTransport, session: impl RealtimeSession,
+/// #     recorder: Recorder, stream: StreamId, line: impl MediaTransport, session: impl RealtimeSession + 'static,
 /// # ) -> Result<(), Box<dyn std::error::Error>> {
 /// let bridge = Bridge::new(line, session)?;
 /// let report = carry(&recorder, stream, bridge, pending()).await;
@@ -58,7 +58,7 @@ pub async fn carry<M, S>(
 ) -> CallReport
 where
     M: MediaTransport,
-    S: RealtimeSession,
+    S: RealtimeSession + 'static,
 {
     let bridge = bridge.with_journal(Arc::new(recorder.clone()));
     let handle = bridge.handle();
