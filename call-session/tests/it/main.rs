@@ -3,6 +3,9 @@
 
 mod call;
 mod directory;
+mod hardship;
 mod json;
 mod live;
+mod recorder;
 mod store;
+mod update;

@@ -1,6 +1,6 @@
 //! The aggregate: what may happen to a call, and what comes of it.
 
-mod callbacks;
+pub(crate) mod callbacks;
 mod knowledge;
 mod next;
 mod table;
