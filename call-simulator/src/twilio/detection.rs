@@ -15,7 +15,7 @@ const GREETING_END: Duration = Duration::from_millis(2_000);
 const SHORTEST_BEEP: Duration = Duration::from_millis(200);
 
 /// How a detection is set up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) mode: MachineDetection,
     pub(super) timeout: Duration,

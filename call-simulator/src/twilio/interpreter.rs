@@ -6,12 +6,13 @@ use std::{
 };
 
 use twilio_twiml::{
-    twiml::{self, Connect, ConnectNoun, Digits, Repeat, Response, Stream, Verb},
+    twiml::{self, Connect, ConnectNoun, Dial, DialRecord, Digits, Repeat, Response, Stream, Target, Verb},
     words::{Method, Track},
 };
 use url::{Host, Url};
 
 use super::{
+    bridge::BridgePlan,
     conference::ConferencePlan,
     debugger::{Alert, AlertCode},
     gather::GatherPlan,
@@ -56,6 +57,8 @@ pub(super) enum Instruction {
     Gather(Box<GatherPlan>),
     /// Join a room.
     Confer(Box<ConferencePlan>),
+    /// Call somebody and put them through.
+    Bridge(Box<BridgePlan>),
     Stream(StreamPlan),
     /// A stream that cannot even be tried. The document goes on.
     StreamRefused {
@@ -172,17 +175,10 @@ impl Interpreter {
                 }
                 Err(alert) => Instruction::End(CallEnd::Failed(alert)),
             },
-            Verb::Dial(dial) => match ConferencePlan::new(&self.base, *dial) {
-                Ok(Some(plan)) => {
-                    self.silent_documents = 0;
-                    Instruction::Confer(Box::new(plan))
-                }
-                Ok(None) => Instruction::End(CallEnd::NotPlayed { verb: "Dial".to_owned() }),
-                Err(alert) => Instruction::End(CallEnd::Failed(alert)),
-            },
+            Verb::Dial(dial) => self.dial(*dial).unwrap_or_else(|alert| Instruction::End(CallEnd::Failed(alert))),
             Verb::Hangup(_) => Instruction::End(CallEnd::HungUp),
             Verb::Connect(connect) => self.connect(*connect),
-            other => Instruction::End(CallEnd::NotPlayed { verb: other.tag().to_owned() }),
+            other => not_played(other.tag()),
         }
     }
 
@@ -191,6 +187,19 @@ impl Interpreter {
             return Instruction::End(CallEnd::RedirectLoop);
         }
         Instruction::Fetch(fetch)
+    }
+
+    fn dial(&mut self, dial: Dial) -> Result<Instruction, Alert> {
+        self.silent_documents = 0;
+        if dial.record.is_some_and(|record| !matches!(record, DialRecord::DoNotRecord | DialRecord::False)) {
+            self.notes.push(Note::Trap("the simulator does not record a <Dial>".into()));
+        }
+        if matches!(dial.target, Target::Conference(_)) {
+            let plan = ConferencePlan::new(&self.base, dial)?;
+            return Ok(plan.map_or_else(|| not_played("Dial"), |plan| Instruction::Confer(Box::new(plan))));
+        }
+        let plan = BridgePlan::new(&self.base, dial)?;
+        Ok(plan.map_or_else(|| not_played("Dial"), |plan| Instruction::Bridge(Box::new(plan))))
     }
 
     fn connect(&mut self, connect: Connect) -> Instruction {
@@ -205,7 +214,7 @@ impl Interpreter {
         }
         match connect.noun {
             ConnectNoun::Stream(stream) => self.stream(&stream),
-            other => Instruction::End(CallEnd::NotPlayed { verb: other.tag().to_owned() }),
+            other => not_played(other.tag()),
         }
     }
 
@@ -278,6 +287,10 @@ impl Interpreter {
     pub(super) fn resolve(&self, text: &str) -> Result<Url, Alert> {
         resolve(&self.base, text)
     }
+}
+
+fn not_played(verb: &str) -> Instruction {
+    Instruction::End(CallEnd::NotPlayed { verb: verb.to_owned() })
 }
 
 /// How often something is played; `None` for "until the call ends".

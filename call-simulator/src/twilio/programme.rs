@@ -30,13 +30,15 @@ pub(super) enum Wait {
     /// Twilio's own.
     Music,
     Silence,
+    /// What a caller hears while somebody else's telephone rings.
+    Ringing,
     Fetch(Fetch),
 }
 
 /// A programme being played.
 pub(super) struct Programme {
     audio: Bytes,
-    repeats: bool,
+    repeats: Option<fn() -> Bytes>,
     pending: Option<Loading>,
     /// What comes when the audio is over.
     next: Option<Fetch>,
@@ -56,12 +58,10 @@ pub(super) struct Part {
 
 impl Programme {
     pub(super) fn new(wait: Wait, webhooks: Arc<Webhooks>, form: Form) -> Self {
-        let mut programme = Self { audio: Bytes::new(), repeats: false, pending: None, next: None, webhooks, form };
+        let mut programme = Self { audio: Bytes::new(), repeats: None, pending: None, next: None, webhooks, form };
         match wait {
-            Wait::Music => {
-                programme.audio = music();
-                programme.repeats = true;
-            }
+            Wait::Music => programme.repeats = Some(music),
+            Wait::Ringing => programme.repeats = Some(ringing),
             Wait::Silence => {}
             Wait::Fetch(fetch) => programme.request(fetch),
         }
@@ -71,8 +71,8 @@ impl Programme {
     /// The next 20 ms.
     pub(super) fn frame(&mut self) -> Frame {
         if self.audio.is_empty() {
-            if self.repeats {
-                self.audio = music();
+            if let Some(again) = self.repeats {
+                self.audio = again();
             } else if let Some(next) = self.next.take() {
                 self.request(next);
             }
@@ -181,4 +181,13 @@ pub(super) fn music() -> Bytes {
         samples.extend((0..4_000).map(|at| if at / half_wave % 2 == 0 { 900 } else { -900_i16 }));
     }
     codec::encode(AudioFormat::MuLaw, &samples).into()
+}
+
+/// A second of a ringing tone and two of silence, as in Japan (16 Hz on 400 Hz; here 400 Hz alone).
+fn ringing() -> Bytes {
+    let samples: Vec<i16> =
+        (0..8_000).map(|at: u32| if (at / 10).is_multiple_of(2) { 1_500 } else { -1_500 }).collect();
+    let mut audio = codec::encode(AudioFormat::MuLaw, &samples);
+    audio.resize(audio.len() + bytes_in(Duration::from_secs(2)), SILENCE);
+    audio.into()
 }

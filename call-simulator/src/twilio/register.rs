@@ -15,7 +15,12 @@ use twilio_twiml::{
     words::{AnsweredBy, CallEvent, CallStatus, Direction},
 };
 
-use super::{account::Leg, conference::ConferencePlan, interpreter::Fetch, report::CallReport};
+use super::{
+    account::Leg,
+    conference::{ConferencePlan, SharedRoom},
+    interpreter::Fetch,
+    report::CallReport,
+};
 
 /// All calls of an account, in the order they were made.
 #[derive(Debug, Default)]
@@ -58,7 +63,7 @@ pub(super) struct Facts {
 }
 
 /// Who is told what becomes of a call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Progress {
     pub(super) fetch: Fetch,
     pub(super) events: Vec<CallEvent>,
@@ -77,6 +82,11 @@ pub(super) enum Begin {
     },
     /// A room, and nothing after it.
     Room(Box<ConferencePlan>),
+    /// The other end of a `<Dial>`, and what is heard before.
+    Bridge {
+        room: SharedRoom,
+        whisper: Option<Fetch>,
+    },
 }
 
 /// What the REST API wants of a call. The later one wins.

@@ -1,8 +1,9 @@
 //! A call in a room.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use twilio_twiml::{
+    sid::CallSid,
     webhook::{Form, WhyLeft},
     words::CallStatus,
 };
@@ -14,10 +15,29 @@ use super::{
         debugger::Alert,
         frame::SILENT,
         programme::Programme,
+        register::{Entry, Order},
         timeline::Event,
     },
     Call, Leave,
 };
+
+/// When a leg gets up by itself.
+#[derive(Default)]
+pub(super) struct Stay {
+    pub(super) leaves_on_star: bool,
+    pub(super) time_limit: Option<Duration>,
+    /// Calls that were made for it: once all are over and none of them came, it waits for nobody. When one has come the
+    /// others are ended.
+    pub(super) waits_for: Vec<Arc<Entry>>,
+}
+
+/// A stay that is over.
+pub(super) struct Stayed {
+    pub(super) why: WhyLeft,
+    /// When the leg heard the others first, and whom.
+    pub(super) began: Option<Duration>,
+    pub(super) partner: Option<CallSid>,
+}
 
 /// What a leg heard last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +60,10 @@ impl Call {
         };
         let (conference_sid, name) = seat.room();
         self.note(Event::RoomJoined { name, conference_sid });
-        let stayed = self.stay(&seat, &plan).await;
+        let stay = Stay { leaves_on_star: plan.leaves_on_star, time_limit: plan.time_limit, waits_for: Vec::new() };
+        let stayed = self.stay(&seat, stay).await;
         let (why, status) = match &stayed {
-            Ok(why) => (why.clone(), CallStatus::InProgress),
+            Ok(stayed) => (stayed.why.clone(), CallStatus::InProgress),
             Err(Leave::Go(_)) => (WhyLeft::Redirected, CallStatus::InProgress),
             Err(Leave::End(_)) => (WhyLeft::HungUp, CallStatus::Completed),
         };
@@ -61,8 +82,9 @@ impl Call {
     }
 
     /// Lives in the room until the leg has to leave it.
-    async fn stay(&mut self, seat: &Seat, plan: &ConferencePlan) -> Result<WhyLeft, Leave> {
-        let until = plan.time_limit.map(|limit| self.line.now() + limit);
+    pub(super) async fn stay(&mut self, seat: &Seat, stay: Stay) -> Result<Stayed, Leave> {
+        let (mut began, mut partner) = (None, None);
+        let until = stay.time_limit.map(|limit| self.line.now() + limit);
         let (conference_sid, name) = seat.room();
         let form = self.leg.voice_form(self.status(), None);
         let form = form.with("ConferenceSid", conference_sid.as_str()).with("FriendlyName", name);
@@ -79,12 +101,16 @@ impl Call {
                 biased;
                 () = self.clock.tick() => {
                     let frame = match seat.hear() {
-                        Ear::Out(why) => return Ok(why),
+                        Ear::Out(why) => return Ok(Stayed { why, began, partner }),
                         Ear::Room(frame) => {
                             if heard != Heard::Room {
                                 heard = Heard::Room;
                                 programme = None;
                                 self.note(Event::RoomStarted);
+                                began = began.or_else(|| Some(self.line.now()));
+                                partner = partner.or_else(|| seat.others().into_iter().next());
+                                let late = stay.waits_for.iter().filter(|call| Some(&call.sid) != partner.as_ref());
+                                late.for_each(|call| call.order(Order::End));
                             }
                             frame
                         }
@@ -102,9 +128,12 @@ impl Call {
                     let tick = self.line.tick();
                     seat.say(&tick.frame);
                     self.lived(&tick)?;
-                    let wants_out = plan.leaves_on_star && tick.acts.iter().any(is_star);
-                    if wants_out || until.is_some_and(|until| self.line.now() >= until) {
-                        return Ok(WhyLeft::HungUp);
+                    let wants_out = stay.leaves_on_star && tick.acts.iter().any(is_star);
+                    let is_alone = began.is_none()
+                        && !stay.waits_for.is_empty()
+                        && stay.waits_for.iter().all(|call| call.status().is_terminal());
+                    if wants_out || is_alone || until.is_some_and(|until| self.line.now() >= until) {
+                        return Ok(Stayed { why: WhyLeft::HungUp, began, partner });
                     }
                 }
                 result = fetched => if let Err(alert) = result {
@@ -112,7 +141,7 @@ impl Call {
                     let is_running = seat.is_running();
                     self.note(Event::Alert(alert));
                     if !is_running {
-                        return Ok(WhyLeft::HungUp);
+                        return Ok(Stayed { why: WhyLeft::HungUp, began, partner });
                     }
                 }
             }

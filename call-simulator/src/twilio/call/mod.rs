@@ -1,9 +1,11 @@
 //! One call over real sockets: the only part that waits.
 
+mod bridging;
 mod callbacks;
 mod conferring;
 mod dialling;
 mod gathering;
+mod placing;
 mod speaking;
 mod stream;
 
@@ -11,6 +13,7 @@ use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Durati
 
 use callbacks::Delivered;
 pub(super) use dialling::{Detection, Dialling, RecordingPlan};
+pub(super) use placing::place;
 use tokio::task::JoinSet;
 use twilio_twiml::{
     jiff::Timestamp,
@@ -237,6 +240,10 @@ impl Call {
                 self.interpreter.load_inline(Response::default());
                 self.confer(*plan).await
             }
+            Begin::Bridge { room, whisper } => {
+                self.interpreter.load_inline(Response::default());
+                self.be_bridged(room, whisper).await
+            }
         }
     }
 
@@ -257,6 +264,7 @@ impl Call {
                 Instruction::Play { url, times } => self.play_file(url, times).await?,
                 Instruction::Gather(plan) => self.gather(*plan).await?,
                 Instruction::Confer(plan) => self.confer(*plan).await?,
+                Instruction::Bridge(plan) => self.bridge(*plan).await?,
                 Instruction::Pause(length) => {
                     self.note(Event::Verb { name: "Pause", detail: format!("{} s", length.as_secs()) });
                     self.wait(length).await?;

@@ -18,7 +18,7 @@ use twilio_twiml::{
     jiff::Timestamp,
     sid::{CallSid, ConferenceSid},
     webhook::WhyLeft,
-    words::CallStatus,
+    words::{Beep, CallStatus},
 };
 
 use super::{
@@ -49,7 +49,12 @@ impl Rooms {
     }
 
     /// Does something in the room of this name, which is opened if there is none that is not over.
-    fn enter<T>(&self, plan: &ConferencePlan, now: Timestamp, enter: impl FnOnce(&mut Room) -> T) -> (SharedRoom, T) {
+    fn enter(
+        &self,
+        plan: &ConferencePlan,
+        now: Timestamp,
+        enter: impl FnOnce(&mut Room) -> Result<(), Shut>,
+    ) -> Result<SharedRoom, Shut> {
         let mut rooms = lock(&self.rooms);
         let open = rooms.iter().find(|room| {
             let room = lock(room);
@@ -64,16 +69,18 @@ impl Rooms {
             room
         });
         let entered = enter(&mut lock(&room));
-        (room, entered)
+        if entered.is_err() && lock(&room).members.is_empty() {
+            // Whoever is refused opens nothing.
+            rooms.retain(|other| !Arc::ptr_eq(other, &room));
+        }
+        entered.map(|()| room)
     }
 }
 
 /// Keeps a place in a room for a leg that is dialled. The conference it is.
 pub(super) fn expect(account: &Arc<Account>, call: &CallSid, plan: &ConferencePlan) -> Result<SharedRoom, Shut> {
     let now = Timestamp::now();
-    let (room, expected) =
-        account.rooms.enter(plan, now, |room| room.expect(call.clone(), plan.traits.clone(), plan.most, now));
-    expected.map(|()| room)
+    account.rooms.enter(plan, now, |room| room.expect(call.clone(), plan.traits.clone(), plan.most, now))
 }
 
 /// Tells the room that a leg which was dialled for it will not come.
@@ -123,6 +130,11 @@ pub(super) fn announce(account: &Arc<Account>, room: &SharedRoom, to: Option<Str
     account.tasks.spawn(async move { stop.run_until_cancelled(announcing).await });
 }
 
+/// A room that nobody is told of, for a leg and whom it dials.
+pub(super) fn private_room() -> SharedRoom {
+    Arc::new(Mutex::new(Room::new(mint("CF"), String::new(), None, None, Timestamp::now())))
+}
+
 /// A leg's place in a room. Dropping it leaves the room.
 #[derive(Debug)]
 pub(super) struct Seat {
@@ -137,12 +149,32 @@ impl Seat {
     pub(super) fn take(account: &Arc<Account>, call: &CallSid, plan: &ConferencePlan) -> Result<Self, Shut> {
         let now = Timestamp::now();
         // The rooms are locked meanwhile, so the room cannot end between the look and the step.
-        let (room, joined) = account
-            .rooms
-            .enter(plan, now, |room| room.join(call, plan.traits.clone(), plan.most, now).map(|()| room.stage));
-        joined?;
+        let room = account.rooms.enter(plan, now, |room| room.join(call, plan.traits.clone(), plan.most, now))?;
         change(account, &room, |_| {});
         Ok(Self { account: Arc::clone(account), room, call: call.clone(), is_left: false })
+    }
+
+    /// Takes a leg into a room for two that no name leads to; `None` if it is full or over.
+    pub(super) fn in_room(account: &Arc<Account>, room: &SharedRoom, call: &CallSid, rings: bool) -> Option<Self> {
+        let wait = if rings { Wait::Ringing } else { Wait::Silence };
+        let traits =
+            Traits { label: None, muted: false, starts: true, ends: true, beep: Beep::Never, coaches: None, wait };
+        let joined = change(account, room, |room| {
+            room.stage != Stage::Completed && room.join(call, traits, 2, Timestamp::now()).is_ok()
+        });
+        joined.then(|| Self {
+            account: Arc::clone(account),
+            room: Arc::clone(room),
+            call: call.clone(),
+            is_left: false,
+        })
+    }
+
+    /// The other legs in the room.
+    pub(super) fn others(&self) -> Vec<CallSid> {
+        let room = lock(&self.room);
+        let others = room.members.iter().filter(|member| member.is_in && member.call != self.call);
+        others.map(|member| member.call.clone()).collect()
     }
 
     pub(super) fn room(&self) -> (ConferenceSid, String) {

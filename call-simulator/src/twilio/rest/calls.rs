@@ -12,7 +12,7 @@ use twilio_twiml::{
 };
 
 use super::{
-    dialled::{detection, dialling, parties, place, progress},
+    dialled::{detection, dialling, parties, progress},
     error::Refusal,
     list::{PAGING, Paging, dates},
     parameters::Parameters,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::twilio::{
     account::{Account, Leg, mint, whole_seconds},
-    call::{Plan, Way},
+    call::{Plan, Way, place},
     register::{Begin, Entry, Order, Progress, Turn},
 };
 

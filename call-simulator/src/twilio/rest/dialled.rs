@@ -1,6 +1,6 @@
 //! What create-call and create-participant share: who is called from where, and what is asked for beside it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use twilio_twiml::{
     phone::Address,
@@ -11,27 +11,12 @@ use twilio_twiml::{
 use super::{error::Refusal, parameters::Parameters};
 use crate::twilio::{
     account::{Account, mint},
-    call::{Call, Detection, Dialling, Plan, RecordingPlan},
-    conference::{self, SharedRoom},
+    call::{Detection, Dialling, RecordingPlan},
     debugger::{Alert, AlertCode},
     detection::Settings,
     interpreter::Fetch,
-    register::{Entry, Progress},
+    register::Progress,
 };
-
-/// Lets a call run until it is over or the account is.
-pub(super) fn place(account: &Arc<Account>, entry: Arc<Entry>, plan: Plan, room: Option<SharedRoom>) {
-    let call = Call::new(Arc::clone(account), Arc::clone(&entry), plan);
-    let account_of_call = Arc::clone(account);
-    account.tasks.spawn(async move {
-        if let Some(report) = account_of_call.stop.run_until_cancelled(Box::pin(call.run())).await {
-            if let Some(room) = room {
-                conference::give_up(&account_of_call, &room, &entry.sid, report.status.clone());
-            }
-            account_of_call.register.file(entry, report);
-        }
-    });
-}
 
 pub(super) fn parties(account: &Account, parameters: &Parameters<'_>) -> Result<(Address, Address), Refusal> {
     let to = parameters.text("To").ok_or_else(|| Refusal::bad(21_201, "No 'To' number is specified"))?;

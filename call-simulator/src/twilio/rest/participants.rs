@@ -13,7 +13,7 @@ use twilio_twiml::{
 
 use super::{
     conferences::{find, over},
-    dialled::{detection, dialling, parties, place, progress},
+    dialled::{detection, dialling, parties, progress},
     error::Refusal,
     list::{PAGING, Paging},
     parameters::Parameters,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::twilio::{
     account::{Account, Leg, mint},
-    call::{Plan, Way},
+    call::{Plan, Way, place},
     conference::{self, ConferencePlan, MOST, Member, RecordingTold, SharedRoom, Shut, Stage, Told, Traits},
     debugger::AlertCode,
     programme::Wait,

@@ -6,6 +6,7 @@ mod app;
 mod calls;
 mod cli;
 mod conference;
+mod dial;
 mod outbound;
 mod rest;
 mod streams;
