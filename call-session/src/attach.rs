@@ -130,6 +130,9 @@ impl<'a> Notes<'a> {
                 let what = format!("model: {}", problem.code.as_deref().unwrap_or("unknown"));
                 self.propose(SessionEvent::Problem { what, code: None }, at).await;
             }
+            CallEvent::ModelLost(reason) => {
+                self.propose(SessionEvent::Problem { what: format!("model: {}", reason.name()), code: None }, at).await;
+            }
             CallEvent::Ended(reason) => self.detach(&reason, leaving, at).await,
             _ => {}
         }

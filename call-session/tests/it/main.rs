@@ -1,6 +1,7 @@
 //! Tests of call-session through its public doors.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod attach;
 mod call;
 mod directory;
 mod hardship;

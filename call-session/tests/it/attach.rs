@@ -1,0 +1,360 @@
+//! Carrying a call's audio, and what of it is written down.
+
+use std::{
+    future::{Future, pending},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use call_session::{
+    attach::carry,
+    call::{CallSession, Line, NewCall, SessionEvent, Speaker, ToolOutcome, Usage},
+    id::{SessionId, StreamId},
+    recorder::{Recorder, RecorderConfig, Unwritten},
+    store::SessionStore,
+};
+use realtime_bridge::{
+    audio::AudioFormat,
+    bridge::{Bridge, CallHandle, CallReport},
+    media::{
+        DtmfDigit,
+        memory::{Caller, line},
+    },
+    realtime::{
+        NewItem, ProviderError, RealtimeCommand, RealtimeEvent, ResponseOutcome, ResponseStatus, SessionConfig,
+        ToolSpec,
+        memory::{MemoryModel, pair},
+    },
+    relay::{CallConfig, ConversationMemory, MemoryLimits},
+    tool::{RawTool, ToolContext, ToolError, ToolOptions, ToolSet},
+};
+use serde_json::json;
+use tokio::{sync::oneshot, task::JoinSet, time::sleep};
+
+use crate::{
+    call::{at, attached, stream},
+    hardship::HardStore,
+};
+
+const S: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
+
+/// A stream of a call under way, both of its far ends, and what is kept of it.
+struct Live {
+    store: Arc<HardStore>,
+    id: SessionId,
+    stream: StreamId,
+    caller: Caller,
+    model: MemoryModel,
+    handle: CallHandle,
+    carrying: JoinSet<CallReport>,
+    writing: JoinSet<Result<(), Unwritten>>,
+}
+
+async fn new_call(store: &HardStore) -> SessionId {
+    let id = SessionId::new();
+    store.create(id, at(0), NewCall::inbound("+819012345678", "+81312345678"), vec![]).await.unwrap();
+    id
+}
+
+/// Carries a stream of this call, with a tool that asks the store, and with what is remembered.
+async fn live(
+    store: Arc<HardStore>,
+    id: SessionId,
+    stream: StreamId,
+    memory: ConversationMemory,
+    config: RecorderConfig,
+    leave: impl Future<Output = &'static str> + Send + 'static,
+) -> Live {
+    let (recorder, writes) = Recorder::new(Arc::clone(&store) as Arc<dyn SessionStore>, id, config);
+    let mut writing = JoinSet::new();
+    writing.spawn(writes.run());
+    for event in attached(stream) {
+        recorder.decide(event.at(at(1))).await.unwrap();
+    }
+    let (line, caller) = line(AudioFormat::MuLaw);
+    let (session, model) = pair(&SessionConfig::default());
+    // Nobody speaks unless the test has them speak, and a silent line is no dead line.
+    let quiet =
+        CallConfig::default().with_greeting(None).with_idle(None).with_no_media(3_600 * S).with_model_stall(3_600 * S);
+    let tools = ToolSet::new().with(Witness { store: Arc::clone(&store), id });
+    let bridge = Bridge::with_config(line, session, quiet).unwrap().with_tools(tools).with_memory(memory);
+    let (handle, mut carrying) = (bridge.handle(), JoinSet::new());
+    carrying.spawn(async move { carry(&recorder, stream, bridge, leave).await });
+    Live { store, id, stream, caller, model, handle, carrying, writing }
+}
+
+async fn started() -> Live {
+    let store = Arc::new(HardStore::default());
+    let id = new_call(&store).await;
+    live(store, id, stream(1), ConversationMemory::default(), RecorderConfig::default(), pending()).await
+}
+
+impl Live {
+    /// What is kept of the call by now.
+    async fn kept(&self) -> CallSession {
+        self.store.inner().load(self.id).await.unwrap().unwrap()
+    }
+
+    /// The stream is over: what is kept of the call then.
+    async fn over(mut self) -> (CallSession, CallReport) {
+        let report = self.carrying.join_next().await.unwrap().unwrap();
+        self.writing.join_next().await.unwrap().unwrap().unwrap();
+        (self.kept().await, report)
+    }
+
+    async fn events(&self) -> Vec<SessionEvent> {
+        let history = self.store.inner().history(self.id).await.unwrap();
+        history.into_iter().map(|event| event.stamped.event).collect()
+    }
+}
+
+/// A tool that looks into the store when it runs.
+struct Witness {
+    store: Arc<HardStore>,
+    id: SessionId,
+}
+
+#[async_trait]
+impl RawTool for Witness {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec::new("witness", "Sees.", json!({"type": "object"}))
+    }
+
+    fn options(&self) -> ToolOptions {
+        ToolOptions::default()
+    }
+
+    async fn call_raw(&self, context: &ToolContext, arguments: &str) -> Result<String, ToolError> {
+        let call = self.store.inner().load(self.id).await.unwrap().unwrap();
+        let run = call.tools.iter().find(|run| run.key == context.key).expect("it is written down before it runs");
+        assert_eq!((run.name.as_str(), run.arguments.as_str(), run.outcome), ("witness", arguments, None));
+        Ok("seen".into())
+    }
+}
+
+fn short(line: &Line) -> String {
+    let speaker = if line.speaker == Speaker::Caller { "caller" } else { "agent" };
+    format!("{speaker}: {}{}", line.heard, if line.interrupted { "…" } else { "" })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_is_written_down() {
+    let mut call = started().await;
+    call.model.caller_says("A table for two, please.").await;
+    call.model.say(None, "Gladly, for which day?", S).await;
+    sleep(2 * S).await;
+    // Already now, while the call goes on.
+    let kept = call.kept().await;
+    assert_eq!(
+        kept.transcript.iter().map(short).collect::<Vec<_>>(),
+        ["caller: A table for two, please.", "agent: Gladly, for which day?"]
+    );
+    assert!(kept.summary.attachments[0].spoken);
+    call.model.say(None, "It is booked, and I can tell you about the menu.", 4 * S).await;
+    sleep(2 * S).await;
+    call.model.caller_says("Thank you.").await;
+    sleep(S).await;
+    call.caller.hang_up().await.unwrap();
+    let (kept, report) = call.over().await;
+    assert_eq!(kept.transcript.len(), 4);
+    assert!(kept.transcript[2].interrupted && kept.transcript[2].heard.len() < kept.transcript[2].generated.len());
+    assert!(kept.transcript.iter().all(|line| line.complete && line.stream == Some(stream(1))));
+    assert!(kept.transcript.is_sorted_by_key(|line| line.at));
+    let reported: Vec<_> = report.transcript.iter().map(|entry| (&entry.generated, &entry.heard)).collect();
+    let written: Vec<_> = kept.transcript.iter().map(|line| (&line.generated, &line.heard)).collect();
+    assert_eq!(written, reported);
+    let end = kept.summary.attachments[0].detached.clone().unwrap();
+    assert_eq!((end.cause.as_str(), end.orderly), ("caller-hung-up", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_is_written_down_before_it_runs_and_when_it_has_ended() {
+    let mut call = started().await;
+    call.store.slow(S);
+    call.model.call_tool(None, "witness", r#"{"of":1}"#).await;
+    sleep(5 * S).await;
+    let kept = call.kept().await;
+    assert_eq!(kept.tools.len(), 1);
+    assert_eq!((kept.tools[0].outcome, kept.tools[0].output.as_deref()), (Some(ToolOutcome::Done), Some("seen")));
+    // The store is away: the tool does not run, as nobody would know that it did.
+    call.store.away_for(60 * S);
+    call.model.call_tool(None, "witness", r#"{"of":2}"#).await;
+    sleep(120 * S).await;
+    let kept = call.kept().await;
+    assert_eq!((kept.tools.len(), kept.tools[1].outcome), (2, Some(ToolOutcome::TimedOut)));
+    assert!(kept.tools[1].output.as_deref().is_some_and(|output| !output.contains("seen")));
+    call.handle.hang_up().await.unwrap();
+    call.over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn usage_problems_and_keys_are_written_down() {
+    let mut call = started().await;
+    for count in 1..=3 {
+        let answer = call.model.begin(None).await;
+        let mut used = realtime_bridge::realtime::Usage::default();
+        (used.input, used.output) = (100 * count, 10);
+        let mut outcome = ResponseOutcome::new(answer.response, ResponseStatus::Completed);
+        outcome.usage = Some(used);
+        call.model.emit(RealtimeEvent::ResponseDone(Box::new(outcome))).await;
+    }
+    call.model.error(ProviderError::new("rate_limit", "rate_limit_exceeded", "slow down")).await;
+    for (key, pause) in [('1', MS), ('2', 5 * S), ('3', MS), ('#', S)] {
+        call.caller.press(DtmfDigit::new(key).unwrap()).await.unwrap();
+        sleep(pause).await;
+    }
+    call.handle.instruct("The table is free.", false).await.unwrap();
+    sleep(S).await;
+    call.handle.hang_up().await.unwrap();
+    let events = {
+        let Live { carrying, writing, .. } = &mut call;
+        carrying.join_next().await.unwrap().unwrap();
+        writing.join_next().await.unwrap().unwrap().unwrap();
+        call.events().await
+    };
+    let kept = call.kept().await;
+    let mut usage = Usage::default();
+    (usage.input, usage.output) = (600, 30);
+    assert_eq!(kept.summary.usage, usage);
+    let keys: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            SessionEvent::KeysPressed { keys } => Some(keys.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(keys, ["12", "3#"], "a pause makes the next another entry");
+    assert!(kept.notes.iter().any(|note| note.text == "The table is free."), "{:?}", kept.notes);
+    assert_eq!(kept.summary.problem.as_deref(), Some("model: rate_limit_exceeded"));
+    // The end comes after all that happened before it.
+    assert_eq!(events.last().map(SessionEvent::name), Some("stream-detached"));
+    let end = kept.summary.attachments[0].detached.clone().unwrap();
+    assert_eq!((end.cause.as_str(), end.orderly), ("hung-up", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_a_stream_is_not_the_end_of_the_call() {
+    let store = Arc::new(HardStore::default());
+    let id = new_call(&store).await;
+    let (go, leave) = oneshot::channel::<&'static str>();
+    let leave = async move { leave.await.unwrap() };
+    let memory = ConversationMemory::default();
+    // Not even a recorder that is full of what a store does not take holds up the leaving.
+    let config = RecorderConfig::default().with_waiting(1);
+    let mut call = live(Arc::clone(&store), id, stream(1), memory, config, leave).await;
+    call.model.caller_says("A table for two, please.").await;
+    sleep(2 * S).await;
+    store.away_for(60 * S);
+    for note in ["one", "two", "three"] {
+        call.handle.instruct(note, false).await.unwrap();
+    }
+    sleep(S).await;
+    go.send("drained").unwrap();
+    call.caller.closed().await;
+    let stream = call.stream;
+    let (kept, report) = call.over().await;
+    assert_eq!(report.reason.name(), "hung-up");
+    let end = kept.summary.attachments[0].detached.clone().unwrap();
+    assert_eq!((end.cause.as_str(), end.orderly), ("drained", false));
+    assert_eq!(kept.summary.after_stream(stream), call_session::call::Next::Reconnect);
+    assert_eq!(kept.notes.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_falls_behind_misses_no_words_and_no_usage() {
+    let store = Arc::new(HardStore::default());
+    let id = new_call(&store).await;
+    let (config, memory) = (RecorderConfig::default().with_waiting(1), ConversationMemory::default());
+    let mut call = live(Arc::clone(&store), id, stream(1), memory, config, pending()).await;
+    sleep(S).await;
+    store.away_for(60 * S);
+    // There is no room for the second: from here on nobody takes the updates, of which 256 are kept.
+    for note in ["one", "two", "three"] {
+        call.handle.instruct(note, false).await.unwrap();
+    }
+    sleep(S).await;
+    for number in 0..300 {
+        call.model.caller_says(&number.to_string()).await;
+        let answer = call.model.begin(None).await;
+        let mut used = realtime_bridge::realtime::Usage::default();
+        used.input = 1;
+        let mut outcome = ResponseOutcome::new(answer.response, ResponseStatus::Completed);
+        outcome.usage = Some(used);
+        call.model.emit(RealtimeEvent::ResponseDone(Box::new(outcome))).await;
+        sleep(10 * MS).await;
+    }
+    call.handle.hang_up().await.unwrap();
+    let (kept, _) = call.over().await;
+    let words = kept.transcript.iter().filter(|line| line.speaker == Speaker::Caller).map(|line| line.heard.clone());
+    assert_eq!(words.collect::<Vec<_>>(), (0..300).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(kept.summary.usage.input, 300);
+    assert_eq!(kept.summary.attachments[0].detached.as_ref().unwrap().cause, "hung-up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_ends_by_itself_while_the_server_leaves_is_over() {
+    let store = Arc::new(HardStore::default());
+    let id = new_call(&store).await;
+    let (go, leave) = oneshot::channel::<&'static str>();
+    let leave = async move { leave.await.unwrap() };
+    let memory = ConversationMemory::default();
+    let call = live(Arc::clone(&store), id, stream(1), memory, RecorderConfig::default(), leave).await;
+    sleep(S).await;
+    call.caller.hang_up().await.unwrap();
+    go.send("drained").unwrap();
+    let (kept, _) = call.over().await;
+    let end = kept.summary.attachments[0].detached.clone().unwrap();
+    assert_eq!((end.cause.as_str(), end.orderly), ("caller-hung-up", true));
+}
+
+/// The entries that the model is told, as short text.
+fn told(model: &mut MemoryModel) -> Vec<String> {
+    let mut told = Vec::new();
+    while let Some(command) = model.try_recv() {
+        let RealtimeCommand::AddItem { item, .. } = command else { continue };
+        told.push(match item {
+            NewItem::User(text) => format!("user {text}"),
+            NewItem::Assistant(text) => format!("assistant {text}"),
+            NewItem::ToolCall { name, arguments, .. } => format!("call {name} {arguments}"),
+            NewItem::ToolOutput { output, .. } => format!("output {output}"),
+            _ => continue,
+        });
+    }
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_server_goes_on_with_what_is_kept() {
+    let mut call = started().await;
+    call.model.caller_says("A table for two, please.").await;
+    call.model.call_tool(None, "witness", r#"{"for":2}"#).await;
+    sleep(S).await;
+    call.model.say(None, "It is booked, and I can tell you about the menu.", 4 * S).await;
+    sleep(2 * S).await;
+    let last = call.kept().await;
+    assert_eq!(last.tools[0].outcome, Some(ToolOutcome::Done));
+    // The process dies in the middle of a word.
+    let Live { store, id, mut carrying, mut writing, .. } = call;
+    carrying.shutdown().await;
+    writing.shutdown().await;
+    let kept = store.load(id).await.unwrap().unwrap();
+    assert_eq!(kept.summary.after_stream(stream(1)), call_session::call::Next::Reconnect);
+
+    let memory = kept.memory(MemoryLimits::default());
+    let mut call = live(store, id, stream(2), memory, RecorderConfig::default(), pending()).await;
+    sleep(S).await;
+    let told = told(&mut call.model);
+    assert_eq!(told[..3], ["user A table for two, please.", r#"call witness {"for":2}"#, "output seen",]);
+    // The caller has not heard of the result to the end: an equal call gets it again, and nothing runs twice.
+    call.model.call_tool(None, "witness", r#"{"for": 2}"#).await;
+    sleep(S).await;
+    assert_eq!(call.kept().await.tools.len(), 1);
+    call.model.say(None, "It is booked.", S).await;
+    sleep(2 * S).await;
+    call.handle.hang_up().await.unwrap();
+    let (kept, _) = call.over().await;
+    assert_eq!(kept.summary.attachments.len(), 2);
+    assert_eq!(kept.transcript.last().map(short).as_deref(), Some("agent: It is booked."));
+}
