@@ -16,6 +16,7 @@ use super::{
     conference::ConferencePlan,
     debugger::{Alert, AlertCode},
     gather::GatherPlan,
+    message::RecordPlan,
     report::CallEnd,
 };
 
@@ -55,6 +56,8 @@ pub(super) enum Instruction {
     },
     /// Ask for keys or words.
     Gather(Box<GatherPlan>),
+    /// Take a message.
+    Record(Box<RecordPlan>),
     /// Join a room.
     Confer(Box<ConferencePlan>),
     /// Call somebody and put them through.
@@ -175,6 +178,13 @@ impl Interpreter {
                 }
                 Err(alert) => Instruction::End(CallEnd::Failed(alert)),
             },
+            Verb::Record(record) => {
+                self.silent_documents = 0;
+                match RecordPlan::new(&self.base, *record) {
+                    Ok(plan) => Instruction::Record(Box::new(plan)),
+                    Err(alert) => Instruction::End(CallEnd::Failed(alert)),
+                }
+            }
             Verb::Dial(dial) => self.dial(*dial).unwrap_or_else(|alert| Instruction::End(CallEnd::Failed(alert))),
             Verb::Hangup(_) => Instruction::End(CallEnd::HungUp),
             Verb::Connect(connect) => self.connect(*connect),

@@ -51,8 +51,8 @@
 //! what they are given to hear; the rooms are told of, changed and ended over the API. A person at a telephone is a
 //! [`CallerScript`]: it answers late, presses a key to take a call, talks, and hangs up.
 //!
-//! Played are `<Say>`, `<Play>` of WAV, μ-law and digits, `<Pause>`, `<Gather>`, `<Connect><Stream>`, `<Dial>` of rooms,
-//! numbers and clients, `<Redirect>` and `<Hangup>`. Any other verb ends the call with [`CallEnd::NotPlayed`]. Words that a `<Gather>` hears are
+//! Played are `<Say>`, `<Play>` of WAV, μ-law and digits, `<Pause>`, `<Gather>`, `<Record>`,
+//! `<Connect><Stream>`, `<Dial>` of rooms, numbers and clients, `<Redirect>` and `<Hangup>`. Any other verb ends the call with [`CallEnd::NotPlayed`]. Words that a `<Gather>` hears are
 //! those of the script; files that only a music player could decode are heard as music.
 //!
 //! - [`TwilioSimulator`], [`Number`], [`CallOptions`]: the account and its calls.
@@ -83,6 +83,7 @@ mod interpreter;
 mod line;
 mod measures;
 mod media_stream;
+mod message;
 mod overrides;
 mod phone;
 mod phonebook;

@@ -5,6 +5,7 @@ mod callbacks;
 mod conferring;
 mod dialling;
 mod gathering;
+mod messages;
 mod placing;
 mod speaking;
 mod stream;
@@ -263,6 +264,7 @@ impl Call {
                 Instruction::Press(digits) => self.press(&digits).await?,
                 Instruction::Play { url, times } => self.play_file(url, times).await?,
                 Instruction::Gather(plan) => self.gather(*plan).await?,
+                Instruction::Record(plan) => self.record(*plan).await?,
                 Instruction::Confer(plan) => self.confer(*plan).await?,
                 Instruction::Bridge(plan) => self.bridge(*plan).await?,
                 Instruction::Pause(length) => {

@@ -1,11 +1,13 @@
 //! Rooms: who hears whom, who is told of what, and how people come and go.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use axum::{body::Body, http::header, response::Response as HttpResponse};
 use call_simulator::{
     audio::{fixtures::en, wav},
-    twilio::{CallEnd, CallOptions, CallReport, CallerScript, Event, PhoneScript},
+    twilio::{
+        CallEnd, CallOptions, CallReport, CallbackPlan, CallerScript, Event, Number, PhoneScript, TwilioSimulator,
+    },
 };
 use futures_util::TryStreamExt;
 use twilio_twiml::{
@@ -16,12 +18,12 @@ use twilio_twiml::{
     },
     sid::CallSid,
     twiml::{Conference, Dial, Gather, Response, Say, Url},
-    webhook::{CallProgress, ConferenceHappening, ConferenceProgress, Webhook, WhyEnded, WhyLeft},
+    webhook::{CallProgress, ConferenceHappening, ConferenceProgress, Form, Recorded, Webhook, WhyEnded, WhyLeft},
     words::{Beep, CallEvent, CallStatus},
 };
 
 use super::{
-    app::{App, Script, status},
+    app::{App, Script, TOKEN, status},
     rest::{Api, OURS, inline, number},
 };
 
@@ -422,4 +424,104 @@ async fn a_room_is_recorded_once_it_runs() {
     let samples = wav::read_mono(&pieces.concat()[..]).unwrap();
     let loud = samples.iter().filter(|sample| sample.unsigned_abs() > 4_000).count();
     assert!((3_000..=6_000).contains(&loud), "{loud} of {}", samples.len());
+}
+
+#[tokio::test]
+async fn a_message_is_left_and_told() {
+    let app = Script::default()
+        .twiml("/voice", r#"<Record action="/left" timeout="1" recordingStatusCallback="http://{host}/recorded"/>"#)
+        .twiml("/left", "<Hangup/>")
+        .answer("/recorded", |_| status(204))
+        .start()
+        .await;
+    let api = Api::of(app.twilio()).await;
+    let caller = CallerScript::new().until_agent_finishes().say_audio("a message", tone(16, 1_200));
+    let report = api.twilio.call(CallOptions::new(caller)).await;
+    assert_eq!(report.end, CallEnd::HungUp, "{}", report.timeline);
+    let left = Recorded::from_form(&app.seen("/left")[0].form).unwrap();
+    assert_eq!(left.duration.map(|time| time.0), Some(1), "{}", report.timeline);
+    assert_eq!(app.seen("/recorded")[0].form.get("RecordingSource"), Some("RecordVerb"));
+    let pieces: Vec<_> = api
+        .client
+        .recording(left.recording_sid.as_ref().unwrap())
+        .download(twilio_twiml::rest::AudioFile::Wav)
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(wav::read_mono(&pieces.concat()[..]).unwrap().len(), 9_600);
+
+    // Hanging up ends it too, and the action is told.
+    let caller = CallerScript::new().until_agent_finishes().say_audio("a message", tone(16, 700)).hang_up();
+    api.twilio.call(CallOptions::new(caller)).await;
+    assert_eq!(app.seen("/left")[1].form.get("Digits"), Some("hangup"));
+}
+
+#[tokio::test]
+async fn callbacks_of_a_room_are_permuted_by_plan_and_a_name_is_used_again() {
+    let app = script().start().await;
+    let api = Api::of(app.twilio()).await;
+    // The first comes last, and everything twice.
+    api.twilio.plan_callbacks(CallbackPlan::new(|callback| {
+        let is_join = callback.form.get("StatusCallbackEvent") == Some("participant-join");
+        vec![ms(if is_join { 300 } else { 0 }), ms(400)]
+    }));
+    for _ in 0..2 {
+        api.twilio.call(CallOptions::new(CallerScript::new().until_agent_speaks().hang_up())).await;
+    }
+    until(|| app.seen("/room").len() == 12).await;
+    let arrived: Vec<_> =
+        app.seen("/room").iter().map(|seen| ConferenceProgress::from_form(&seen.form).unwrap()).collect();
+    assert_ne!(arrived[0].event, ConferenceHappening::Join);
+    let rooms: Vec<_> =
+        api.client.conferences().list(&ConferenceFilter::new().friendly_name("room-1")).try_collect().await.unwrap();
+    assert_eq!(rooms.len(), 2);
+    assert!(rooms.iter().all(|room| room.status == ConferenceStatus::Completed));
+    assert_ne!(rooms[0].sid, rooms[1].sid);
+}
+
+#[tokio::test]
+async fn a_leg_that_a_room_refuses_goes_on_with_the_next_verb() {
+    let app = script()
+        .twiml(
+            "/again",
+            r#"<Dial><Conference participantLabel="caller">room-1</Conference></Dial><Dial><Conference
+            coach="CA0123456789abcdef0123456789abcdef">room-1</Conference></Dial><Dial><Conference
+            maxParticipants="1">room-1</Conference></Dial>"#,
+        )
+        .start()
+        .await;
+    let number_of_second = Number::new(number("+815000000000"), url(&app, "/again").parse().unwrap());
+    let twilio =
+        TwilioSimulator::builder().auth_token(TOKEN).number(app.number()).number(number_of_second).start().unwrap();
+    let first = CallOptions::new(CallerScript::new().until_agent_speaks().pause(ms(800)).hang_up());
+    let second = CallOptions::new(CallerScript::new()).with_to(number("+815000000000"));
+    let (_, report) = tokio::join!(twilio.call(first), async {
+        told_of(&app, ConferenceHappening::Join).await;
+        twilio.call(second).await
+    });
+    let codes: Vec<_> = report.alerts().map(|alert| alert.code.number()).collect();
+    assert_eq!((codes, &report.end), (vec![16_025, 13_240, 16_020], &CallEnd::DocumentEnded), "{}", report.timeline);
+}
+
+#[tokio::test]
+async fn resources_have_the_fields_of_twilios_own_examples() {
+    let app = script().start().await;
+    let api = Api::of(app.twilio()).await;
+    api.twilio.phone(number(AGENT), PhoneScript::no_answer());
+    let operations: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../twilio-twiml/tests/data/rest-operations.json")).unwrap();
+    let fields = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let example = |id: &str| {
+        let operation = operations.as_array().unwrap().iter().find(|operation| operation["id"] == id).unwrap();
+        fields(&operation["examples"][0])
+    };
+    let form = Form::new().with("To", AGENT).with("From", OURS);
+    let (_, participant) = api.post("Conferences/room-4/Participants.json", &form).await;
+    assert_eq!(fields(&participant), example("CreateParticipant"));
+    let place = format!("Conferences/{}.json", participant["conference_sid"].as_str().unwrap());
+    let (_, conference) = api.post(&place, &Form::new()).await;
+    assert_eq!(fields(&conference), example("FetchConference"));
+    api.server.shutdown().await;
 }

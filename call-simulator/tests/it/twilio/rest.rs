@@ -66,6 +66,12 @@ impl Api {
         (status, head.to_owned(), serde_json::from_str(body).unwrap_or_default())
     }
 
+    /// Posts a form; the status and the body.
+    pub(crate) async fn post(&self, path: &str, form: &Form) -> (u16, Value) {
+        let (status, _, body) = self.raw("POST", path, form, TOKEN).await;
+        (status, body)
+    }
+
     async fn refused(&self, method: &str, path: &str, form: &Form) -> (u16, u64) {
         let (status, _, body) = self.raw(method, path, form, TOKEN).await;
         assert_eq!(body["status"], status);
