@@ -11,7 +11,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use serde_json::json;
 
-use super::{ApiError, session::Attachment, settings::Model};
+use super::{ApiError, Profile, session::Attachment, settings::Model};
 
 /// What the server asks of an upgrade request.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,7 @@ pub(super) struct Door {
     pub(super) wrong_key: WrongKey,
     /// Telephone calls that a control socket may be opened for.
     pub(super) calls: BTreeSet<String>,
+    pub(super) profile: Profile,
 }
 
 /// What a wrong key gets.
@@ -113,6 +114,8 @@ impl Door {
     fn check_key(&self, headers: &HeaderMap, subprotocols: &[&str]) -> Result<(), Refusal> {
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bearer = header.and_then(|value| value.strip_prefix("Bearer "));
+        let azure = headers.get("api-key").filter(|_| self.profile == Profile::Azure);
+        let bearer = bearer.or_else(|| azure.and_then(|value| value.to_str().ok()));
         let browser = subprotocols.iter().find_map(|name| name.strip_prefix("openai-insecure-api-key."));
         let Some(key) = bearer.or(browser).filter(|key| !key.is_empty()) else {
             let message = "Missing bearer authentication in header";
@@ -136,6 +139,10 @@ impl Door {
     ) -> Result<(String, Attachment, Option<String>), Refusal> {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
         let pairs = pairs.map(|query| query.0).unwrap_or_default();
+        if self.profile == Profile::Azure && pairs.iter().any(|(name, _)| name == "api-version") {
+            let message = "The api-version query parameter is not allowed when using /v1 path";
+            return Err(Refusal::status(StatusCode::UNAUTHORIZED, ApiError::invalid("invalid_api_version", message)));
+        }
         let purposes: Vec<(&str, &str)> = pairs
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -146,7 +153,9 @@ impl Door {
                 let message = "You must provide a model parameter.";
                 Err(Refusal::Socket { error: ApiError::invalid("missing_model", message), code: 4000 })
             }
-            [("model", model)] if Model::named(model).is_some() => Ok((model.to_owned(), Attachment::Socket, None)),
+            [("model", model)] if Model::named(model).is_some() || !self.profile.knows_models() => {
+                Ok((model.to_owned(), Attachment::Socket, None))
+            }
             [("model", model)] => {
                 let message = format!("The model `{model}` does not exist or you do not have access to it.");
                 Err(Refusal::Socket { error: ApiError::invalid("model_not_found", message), code: 4004 })

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
 };
 
-use super::{OpenAiSimulator, Script, Settings, Timing};
+use super::{OpenAiSimulator, Profile, Script, Settings, Timing};
 
 /// What `call-simulator openai` takes.
 #[derive(Debug, clap::Args)]
@@ -29,6 +29,9 @@ pub struct Args {
     /// Keeps no record of events and audio: for load, with many sessions.
     #[arg(long)]
     pub no_record: bool,
+    /// Which service is played: openai, azure or compatible.
+    #[arg(long, value_name = "NAME", default_value = "openai", value_parser = known_profile)]
+    pub profile: Profile,
     /// Seconds after which a session is expired.
     #[arg(long, value_name = "SECONDS", default_value = "3600")]
     pub session_limit: u64,
@@ -46,6 +49,7 @@ pub async fn run(args: Args, out: &mut impl Write) -> io::Result<()> {
         .with_seed(args.seed)
         .with_timing(timing.with_audio_speed(args.audio_speed))
         .with_record(!args.no_record)
+        .with_profile(args.profile)
         .with_session_limit(std::time::Duration::from_secs(args.session_limit));
     let builder = OpenAiSimulator::builder().bind(args.bind).script(script).settings(settings);
     let mut openai = builder.start().await?;
@@ -63,6 +67,15 @@ pub(super) fn known_script(name: &str) -> Result<String, String> {
     match Script::named(name) {
         Some(_) => Ok(name.to_owned()),
         None => Err(format!("no such script; there are {}", Script::NAMES.join(", "))),
+    }
+}
+
+fn known_profile(name: &str) -> Result<Profile, String> {
+    match name {
+        "openai" => Ok(Profile::OpenAi),
+        "azure" => Ok(Profile::Azure),
+        "compatible" => Ok(Profile::Compatible),
+        _ => Err("no such service; there are openai, azure and compatible".to_owned()),
     }
 }
 

@@ -171,7 +171,7 @@ impl Builder {
         let listener = TcpListener::bind(self.bind).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Server {
-            door: self.door,
+            door: Door { profile: self.settings.profile, ..self.door },
             settings: self.settings,
             script: self.script,
             first_scripts: Mutex::new(self.first_scripts),
@@ -183,9 +183,10 @@ impl Builder {
             sockets: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
+        let root = shared.settings.profile.root();
         let router = Router::new()
-            .route("/v1/realtime", get(upgrade))
-            .route("/v1/realtime/calls/{call_id}/{action}", post(rest))
+            .route(&format!("{root}/realtime"), get(upgrade))
+            .route(&format!("{root}/realtime/calls/{{call_id}}/{{action}}"), post(rest))
             .with_state(Arc::clone(&shared));
         let stop = shared.stop.clone();
         let listener = listener.tap_io(|tcp| {
@@ -226,7 +227,7 @@ impl OpenAiSimulator {
     /// Where clients find it, such as `http://127.0.0.1:40123/v1`: the form of `OPENAI_BASE_URL`.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}{}", self.address, self.shared.settings.profile.root())
     }
 
     /// The address it listens on.

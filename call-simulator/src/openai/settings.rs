@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Profile;
+
 /// Settings of every session of a server.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -18,6 +20,8 @@ pub struct Settings {
     /// Whether events and audio are kept for [`Recording`](super::Recording). Default true. A session takes about
     /// 10 kB for each second of speech.
     pub record: bool,
+    /// Which of the services that speak the protocol is played. Default [`Profile::OpenAi`].
+    pub profile: Profile,
 }
 
 impl Default for Settings {
@@ -28,6 +32,7 @@ impl Default for Settings {
             session_limit: Duration::from_secs(60 * 60),
             conversation_created: true,
             record: true,
+            profile: Profile::OpenAi,
         }
     }
 }
@@ -65,6 +70,13 @@ impl Settings {
     #[must_use]
     pub const fn with_record(mut self, record: bool) -> Self {
         self.record = record;
+        self
+    }
+
+    /// Sets which of the services that speak the protocol is played.
+    #[must_use]
+    pub const fn with_profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
         self
     }
 }

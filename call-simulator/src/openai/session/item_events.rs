@@ -30,7 +30,9 @@ impl Session {
     }
 
     pub(super) fn truncate(&mut self, item_id: &str, content_index: u64, audio_end_ms: u64) -> Result<(), ApiError> {
-        self.conversation.truncate(item_id, content_index, audio_end_ms)?;
+        if self.settings.profile.truncates() {
+            self.conversation.truncate(item_id, content_index, audio_end_ms)?;
+        }
         self.cached = Tokens::default();
         self.emit(json!({
             "type": "conversation.item.truncated",

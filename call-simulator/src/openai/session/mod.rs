@@ -209,6 +209,9 @@ impl Session {
             OnOpen::Refuse(error, code) => return self.refuse_session(&error, code),
         }
         self.emit(json!({"type": "session.created", "session": self.config.echo()}));
+        if let Some(talk) = self.settings.profile.small_talk() {
+            self.emit(talk);
+        }
         if self.settings.conversation_created {
             let conversation = json!({"id": self.conversation.id, "object": "realtime.conversation"});
             self.emit(json!({"type": "conversation.created", "conversation": conversation}));
@@ -245,12 +248,13 @@ impl Session {
         {
             return self.append(append.audio, None);
         }
-        let Ok(event) = serde_json::from_str::<Value>(text) else {
+        let Ok(mut event) = serde_json::from_str::<Value>(text) else {
             return self.refuse(&ApiError::invalid("invalid_json", "The event is not valid JSON."), None);
         };
         self.log(Party::Client, &event);
         let event_id = event["event_id"].as_str().map(str::to_owned);
-        match client_event::check(&event) {
+        let taken = self.settings.profile.incoming(&mut event);
+        match taken.and_then(|()| client_event::check(&event)) {
             Ok(kind) => self.dispatch(kind, &event, event_id.as_deref()),
             Err(error) => self.refuse(&error, event_id.as_deref()),
         }
@@ -448,6 +452,7 @@ impl Session {
         if event["type"] != "input_audio_buffer.dtmf_event_received" {
             event["event_id"] = json!(self.chance.id("event"));
         }
+        self.settings.profile.outgoing(&mut event);
         self.output(Output::Text(event.to_string()));
         self.log(Party::Server, &event);
     }

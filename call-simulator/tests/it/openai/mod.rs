@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod faults;
 mod items;
+mod profiles;
 mod replay;
 mod rules;
 mod server;

@@ -65,7 +65,11 @@ impl OpenAiClient {
     ) -> Result<OpenAiSession, ConnectError> {
         let (mut socket, _) = self.reach(self.endpoint.request(), waiting_for).await?;
         let updated = self.set_up(&mut socket, update, waiting_for).await?;
-        let info = settings::agreed(config, &updated)?;
+        let info = if self.config.dialect.echoes_session {
+            settings::agreed(config, &updated)?
+        } else {
+            settings::believed(config, &updated)
+        };
         Ok(OpenAiSession::new(socket, info, &self.config))
     }
 
@@ -128,7 +132,7 @@ impl OpenAiClient {
         waiting_for: &mut &'static str,
     ) -> Result<Session, ConnectError> {
         let update = SessionUpdate { event_id: Some(SETUP.into()), session: update };
-        let update = Message::text(ClientEvent::SessionUpdate(update).to_json());
+        let update = Message::text(self.config.dialect.spell(ClientEvent::SessionUpdate(update).to_json()));
         socket.send(update).await.map_err(|error| self.setup_failed(error))?;
         *waiting_for = "session.updated";
         self.await_session(socket, |event| matches!(event, ServerEvent::SessionUpdated(_))).await

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::ApiKey;
+use super::{ApiKey, Dialect};
 
 /// How to reach OpenAI Realtime, or a service that speaks its protocol.
 ///
@@ -32,6 +32,10 @@ pub struct OpenAiConfig {
     pub safety_identifier: Option<String>,
     /// More headers for the upgrade request, such as `api-key` for Azure. Default: none.
     pub headers: Vec<(String, String)>,
+    /// More members for the URL's query, such as `deployment`. Default: none.
+    pub query: Vec<(String, String)>,
+    /// What the service does differently. Default: nothing, as OpenAI does it.
+    pub dialect: Dialect,
     /// Certificates (DER) to trust besides the public ones, for a proxy of your own. Default: none.
     pub root_certificates: Vec<Vec<u8>>,
     /// From the first packet to a session that is set up. Default: 5 s, what a caller bears to hear ringing.
@@ -59,6 +63,8 @@ impl Default for OpenAiConfig {
             project: None,
             safety_identifier: None,
             headers: Vec::new(),
+            query: Vec::new(),
+            dialect: Dialect::openai(),
             root_certificates: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(10),
@@ -75,6 +81,47 @@ impl OpenAiConfig {
     #[must_use]
     pub fn new(api_key: impl Into<ApiKey>) -> Self {
         Self { api_key: api_key.into(), ..Self::default() }
+    }
+
+    /// Azure OpenAI: `endpoint` is the resource, such as `https://RESOURCE.openai.azure.com`, `deployment` the model's name
+    /// there. The key goes into the `api-key` header. No `api-version`: with one the current interface answers 401. The
+    /// model that writes down what the caller says has to be a deployment as well. Its 2.x models take a cut and do
+    /// nothing about it.
+    ///
+    /// ```
+    /// use realtime_bridge::realtime::openai::{OpenAiClient, OpenAiConfig};
+    ///
+    /// let config = OpenAiConfig::azure("https://sakura.openai.azure.com", "voice", "key");
+    /// assert_eq!(config.base_url, "https://sakura.openai.azure.com/openai/v1");
+    /// assert!(OpenAiClient::new(config).is_ok());
+    /// ```
+    #[must_use]
+    pub fn azure(endpoint: impl AsRef<str>, deployment: impl Into<String>, api_key: impl Into<String>) -> Self {
+        let base_url = format!("{}/openai/v1", endpoint.as_ref().trim_end_matches('/'));
+        let config = Self { base_url, model: deployment.into(), ..Self::default() };
+        config.with_header("api-key", api_key)
+    }
+
+    /// A service that speaks OpenAI's protocol, of which nothing more is known. Add how it wants to be authenticated, and
+    /// to its [`Dialect`] what is known.
+    #[must_use]
+    pub fn compatible(base_url: impl Into<String>, model: impl Into<String>) -> Self {
+        let dialect = Dialect::compatible();
+        Self { base_url: base_url.into(), model: model.into(), dialect, ..Self::default() }
+    }
+
+    /// Sets what the service does differently.
+    #[must_use]
+    pub fn with_dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Adds a member to the URL's query.
+    #[must_use]
+    pub fn with_query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
     }
 
     /// Sets the API's root.
@@ -173,6 +220,8 @@ impl fmt::Debug for OpenAiConfig {
             .field("organization", &self.organization)
             .field("project", &self.project)
             .field("headers", &names)
+            .field("query", &self.query.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("dialect", &self.dialect)
             .field("connect_timeout", &self.connect_timeout)
             .field("ping_interval", &self.ping_interval)
             .field("silence_limit", &self.silence_limit)

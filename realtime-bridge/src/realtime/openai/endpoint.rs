@@ -142,9 +142,14 @@ fn place(config: &OpenAiConfig, problems: &mut Vec<String>) -> Option<Place> {
     let root = root.trim_end_matches('/');
     let path = if root.ends_with("/realtime") { "" } else { "/realtime" };
     let root = format!("{root}{path}");
-    let query = if query.is_empty() { String::new() } else { format!("{query}&") };
-    let model = percent_encoded(&config.model);
-    let text = format!("{}://{root}?{query}model={model}", if secure { "wss" } else { "ws" });
+    let mut query = if query.is_empty() { String::new() } else { format!("{query}&") };
+    for (name, value) in &config.query {
+        query.push_str(&format!("{}={}&", percent_encoded(name), percent_encoded(value)));
+    }
+    let model = config.dialect.model_parameter.as_ref();
+    let model = model.map(|name| format!("{}={}", percent_encoded(name), percent_encoded(&config.model)));
+    let whole = format!("?{query}{}", model.as_deref().unwrap_or_default());
+    let text = format!("{}://{root}{}", if secure { "wss" } else { "ws" }, whole.trim_end_matches(['?', '&']));
     match text.parse::<Uri>() {
         Ok(uri) if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
             problems.push("base_url has a user name in it".into());
@@ -247,6 +252,7 @@ fn percent_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::realtime::openai::Dialect;
 
     fn check(base_url: &str, expected: &str) {
         let config = OpenAiConfig::new("key").with_base_url(base_url).with_model("a model");
@@ -269,6 +275,19 @@ mod tests {
         );
         check("ws://[::1]:9", "clear ::1:9 [::1]:9 ws://[::1]:9/realtime?model=a%20model");
         check("wss://h/x/realtime?a=b", "tls h:443 h wss://h/x/realtime?a=b&model=a%20model");
+    }
+
+    #[test]
+    fn the_query_is_what_the_service_wants() {
+        let config = OpenAiConfig::compatible("https://h/v1", "m").with_header("authorization", "Basic x");
+        let uri = |config: OpenAiConfig| Endpoint::new(&config).unwrap().request().uri().to_string();
+        assert_eq!(uri(config.clone().with_query("a b", "c&d")), "wss://h/v1/realtime?a%20b=c%26d&model=m");
+        let dialect = Dialect::compatible().with_model_parameter(Some("deployment"));
+        assert_eq!(uri(config.clone().with_dialect(dialect)), "wss://h/v1/realtime?deployment=m");
+        let dialect = Dialect::compatible().with_model_parameter(None);
+        assert_eq!(uri(config.with_dialect(dialect)), "wss://h/v1/realtime");
+        let azure = OpenAiConfig::azure("https://r.openai.azure.com/", "voice", "key");
+        assert_eq!(uri(azure), "wss://r.openai.azure.com/openai/v1/realtime?model=voice");
     }
 
     #[test]

@@ -54,15 +54,16 @@
 //!
 //! # Other services
 //!
-//! [`OpenAiConfig::with_base_url`] leads elsewhere: to a simulator on loopback, or to Azure with
-//! `https://RESOURCE.openai.azure.com/openai/v1` and an `api-key` header. [`wire`] has the protocol as types, for
-//! writing such a server.
+//! [`OpenAiConfig::azure`] leads to Azure OpenAI, [`OpenAiConfig::compatible`] to any service that speaks the protocol;
+//! [`OpenAiConfig::with_base_url`] to a simulator on loopback. What a service does differently is data ([`Dialect`]), the
+//! rest is the address, its query and the headers. [`wire`] has the protocol as types, for writing such a server.
 
 mod api_key;
 mod client;
 mod config;
 mod decode;
 mod delta;
+mod dialect;
 mod encode;
 mod endpoint;
 mod keep_alive;
@@ -77,5 +78,6 @@ pub use api_key::ApiKey;
 pub use client::OpenAiClient;
 pub use config::{ConfigError, OpenAiConfig};
 pub use decode::EventDecoder;
+pub use dialect::Dialect;
 pub use encode::encode_command;
 pub use session::OpenAiSession;

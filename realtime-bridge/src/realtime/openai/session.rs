@@ -1,6 +1,7 @@
 //! One conversation over a WebSocket.
 
 use std::{
+    collections::VecDeque,
     fmt, io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -17,19 +18,22 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{
-    OpenAiConfig,
+    Dialect, OpenAiConfig,
     decode::EventDecoder,
     encode::encode_command,
     keep_alive::{KeepAlive, Tick},
     socket::Socket,
 };
 use crate::{
-    realtime::{Capabilities, CloseReason, RealtimeCommand, RealtimeEvent, RealtimeSession, SessionError, SessionInfo},
+    realtime::{
+        Capabilities, CloseReason, RealtimeCommand, RealtimeEvent, RealtimeSession, RequestId, SessionError,
+        SessionInfo,
+    },
     websocket::WebSocket,
 };
 
-/// The longest session (OpenAI: Realtime sessions); then the provider ends it with `session_expired`.
-const SESSION_LIMIT: Duration = Duration::from_secs(60 * 60);
+/// How many requests may wait for their answers to begin; one runs at a time, so more are forgotten.
+const ASKED: usize = 4;
 
 /// One conversation with OpenAI Realtime, set up and ready for audio.
 ///
@@ -41,6 +45,9 @@ pub struct OpenAiSession {
     decoder: EventDecoder,
     keep_alive: KeepAlive,
     capabilities: Capabilities,
+    limit: Option<Duration>,
+    /// What was asked for and has not begun, where the service does not tell which request an answer is for.
+    asked: Option<VecDeque<RequestId>>,
     info: SessionInfo,
     max_message_size: usize,
     close_timeout: Duration,
@@ -56,7 +63,9 @@ impl OpenAiSession {
             socket,
             decoder: EventDecoder::new(info.output_format),
             keep_alive: KeepAlive::new(config.ping_interval, config.silence_limit),
-            capabilities: Capabilities::client_driven().with_session_limit(SESSION_LIMIT),
+            capabilities: within(Capabilities::client_driven(), config),
+            limit: config.dialect.session_limit,
+            asked: (!config.dialect.echoes_metadata).then_some(VecDeque::new()),
             info,
             max_message_size: config.max_message_size,
             close_timeout: config.close_timeout,
@@ -67,8 +76,20 @@ impl OpenAiSession {
 
     /// Another provider's, or another way to it; the limit of a session is the same.
     pub(super) fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
-        self.capabilities = capabilities.with_session_limit(SESSION_LIMIT);
+        self.capabilities = Capabilities { session_limit: self.limit, ..capabilities };
         self
+    }
+
+    /// An answer that begins is the one that was asked for, where nobody says which it is.
+    fn attributed(&mut self, mut event: RealtimeEvent) -> RealtimeEvent {
+        let Some(asked) = &mut self.asked else { return event };
+        match &mut event {
+            RealtimeEvent::ResponseStarted { request, .. } => *request = request.or_else(|| asked.pop_front()),
+            // What was refused will not begin.
+            RealtimeEvent::Error(error) => asked.retain(|request| error.request != Some(*request)),
+            _ => {}
+        }
+        event
     }
 
     fn is_open(&self) -> bool {
@@ -145,8 +166,13 @@ impl Stream for OpenAiSession {
             }
         };
         this.ended = result.is_err();
-        Poll::Ready(Some(result))
+        Poll::Ready(Some(result.map(|event| this.attributed(event))))
     }
+}
+
+fn within(capabilities: Capabilities, config: &OpenAiConfig) -> Capabilities {
+    let Dialect { truncates, session_limit, .. } = config.dialect;
+    Capabilities { truncate: truncates, session_limit, ..capabilities }
 }
 
 impl Sink<RealtimeCommand> for OpenAiSession {
@@ -168,6 +194,12 @@ impl Sink<RealtimeCommand> for OpenAiSession {
         }
         if !self.is_open() {
             return Err(gone());
+        }
+        if let (Some(asked), RealtimeCommand::Respond { request, .. }) = (&mut self.asked, &command) {
+            if asked.len() == ASKED {
+                asked.pop_front();
+            }
+            asked.push_back(*request);
         }
         let message = Message::text(encode_command(&command));
         Pin::new(&mut self.socket).start_send(message).map_err(|error| self.failed(error))

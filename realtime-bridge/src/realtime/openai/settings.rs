@@ -106,6 +106,13 @@ pub(super) fn agreed(config: &SessionConfig, echo: &Session) -> Result<SessionIn
     Ok(info.with_turn_owner(config.turn_detection.owner()))
 }
 
+/// As [`agreed`], for a service that does not tell back what it has taken.
+pub(super) fn believed(config: &SessionConfig, echo: &Session) -> SessionInfo {
+    let name = |text: &Option<String>| text.clone().unwrap_or_default();
+    let info = SessionInfo::new(name(&echo.id), name(&echo.model), config.input_format, config.output_format);
+    info.with_turn_owner(config.turn_detection.owner())
+}
+
 fn same_voice(config: &SessionConfig, echo: &Session) -> Result<(), ConnectError> {
     let output = echo.audio.as_ref().and_then(|audio| audio.output.as_ref());
     match output.and_then(|output| output.voice.as_ref()) {
