@@ -204,7 +204,8 @@ pub trait Board: Send + Sync + Debug {
     /// [`StoreError`] when the backend fails.
     async fn look(&self, order: OrderId) -> Result<Fate, StoreError>;
 
-    /// Calls a command off if nobody has taken it. What has become of it then: never [`Fate::Waiting`].
+    /// Calls a command off if nobody has taken it. What has become of it then: never [`Fate::Waiting`]. One that is put up
+    /// only later, since it was on its way, is called off too.
     ///
     /// # Errors
     ///

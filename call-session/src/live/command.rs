@@ -111,4 +111,6 @@ pub enum Answer {
     Reply(Reply),
     /// The call was over there: the command was not carried out.
     Over,
+    /// Whoever had the command is gone. It may have been carried out.
+    Lost,
 }

@@ -180,9 +180,12 @@ pub async fn says_why_there_is_no_reply(harness: &impl Harness) {
 
     let call = SessionId::new();
     let mut held = server.seize(call).await;
+    let over = async { soon(held.next()).await.expect("the call is held").call_over() };
+    let (sent, ()) = tokio::join!(server.live.send(call, Command::HangUp, PATIENCE), over);
+    assert!(matches!(sent, Err(SendError::CallOver { maybe_done: false })), "the call was over: {sent:?}");
     let drop_it = async { drop(soon(held.next()).await) };
     let (sent, ()) = tokio::join!(server.live.send(call, Command::HangUp, PATIENCE), drop_it);
-    assert!(matches!(sent, Err(SendError::CallOver)), "the command was dropped: {sent:?}");
+    assert!(matches!(sent, Err(SendError::CallOver { maybe_done: true })), "the command was dropped: {sent:?}");
 
     let began = Instant::now();
     let (sent, _kept) = tokio::join!(server.live.send(call, Command::HangUp, short), soon(held.next()));
@@ -286,6 +289,11 @@ pub async fn a_command_that_is_called_off_is_not_taken(harness: &impl Harness) {
     good(still.board.post(&taken, PATIENCE).await);
     let orders = good(still.board.take_orders(still.live.node(), 9).await);
     assert_eq!(orders.iter().map(|order| order.id).collect::<Vec<_>>(), [taken.id], "only the other is taken");
+    let late = order(call, &still, "late");
+    assert_eq!(good(still.board.call_off(late.id).await), Fate::Void);
+    good(still.board.post(&late, PATIENCE).await);
+    assert_eq!(good(still.board.look(late.id).await), Fate::Void, "it came after it was called off");
+    assert!(good(still.board.take_orders(still.live.node(), 9).await).is_empty(), "and is not taken");
     let by = still.live.node().clone();
     assert_eq!(good(still.board.call_off(taken.id).await), Fate::Taken { by, alive: true }, "too late");
 }

@@ -36,9 +36,12 @@ pub enum SendError {
         /// Whether the command may have been carried out, or may be yet.
         maybe_done: bool,
     },
-    /// The call was over, or left its server, before the command was carried out.
+    /// The call was over, or left its server.
     #[error("the call is over")]
-    CallOver,
+    CallOver {
+        /// Whether the command may have been carried out before.
+        maybe_done: bool,
+    },
     /// Too many commands wait for this call. The command was not carried out.
     #[error("too many commands wait for the call")]
     Busy,
@@ -51,6 +54,11 @@ impl SendError {
     /// Whether the command may have been carried out, or may be yet. Where not, sending it again is safe.
     #[must_use]
     pub const fn maybe_done(&self) -> bool {
-        matches!(self, Self::NodeDead { maybe_done: true, .. } | Self::TimedOut { maybe_done: true })
+        match self {
+            Self::NodeDead { maybe_done, .. } | Self::TimedOut { maybe_done } | Self::CallOver { maybe_done } => {
+                *maybe_done
+            }
+            Self::NotLive | Self::Busy | Self::Store(_) => false,
+        }
     }
 }

@@ -37,7 +37,7 @@ impl Held {
         loop {
             let delivery = self.deliveries.recv().await?;
             if delivery.until > Instant::now() {
-                return Some(delivery);
+                return Some(delivery.handed_out());
             }
         }
     }
@@ -67,15 +67,28 @@ impl Drop for Held {
     }
 }
 
-/// A command for a call. One that is dropped without a reply tells its sender that the call is over.
+/// A command for a call. One that is dropped without a reply tells its sender that the call is over, and that the command
+/// may have been carried out.
 #[derive(Debug)]
 pub struct Delivery {
-    pub(super) command: Command,
-    pub(super) until: Instant,
-    pub(super) answer: oneshot::Sender<Answer>,
+    command: Command,
+    until: Instant,
+    /// Until it is answered.
+    answer: Option<oneshot::Sender<Answer>>,
+    /// Whether anybody may have done anything about it.
+    touched: bool,
 }
 
 impl Delivery {
+    pub(super) const fn new(command: Command, until: Instant, answer: oneshot::Sender<Answer>) -> Self {
+        Self { command, until, answer: Some(answer), touched: false }
+    }
+
+    const fn handed_out(mut self) -> Self {
+        self.touched = true;
+        self
+    }
+
     /// What to do.
     #[must_use]
     pub const fn command(&self) -> &Command {
@@ -89,8 +102,25 @@ impl Delivery {
     }
 
     /// Tells the sender what came of it.
-    pub fn reply(self, reply: Reply) {
-        // Nobody there means that the sender waits no longer.
-        let _ = self.answer.send(Answer::Reply(reply));
+    pub fn reply(mut self, reply: Reply) {
+        self.answer(Answer::Reply(reply));
+    }
+
+    /// Tells the sender that the call is over and the command was not carried out.
+    pub fn call_over(mut self) {
+        self.answer(Answer::Over);
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        if let Some(sender) = self.answer.take() {
+            // Nobody there means that the sender waits no longer.
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.answer(if self.touched { Answer::Lost } else { Answer::Over });
     }
 }

@@ -1,15 +1,15 @@
 //! A board in memory, for one process.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use tokio::sync::Notify;
 
-use super::{Answer, Board, Fate, Holder, Lease, Order, OrderId, Posted, Table, Take, TakenOrder, Taking};
+use super::{
+    Answer, Board, Fate, Holder, Lease, Order, OrderId, Posted, Table, Take, TakenOrder, Taking, bells::Bells,
+};
 use crate::{
     id::{NodeId, SessionId},
     store::StoreError,
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct MemoryBoard {
     table: Mutex<Table>,
-    bells: Mutex<HashMap<NodeId, Arc<Notify>>>,
+    bells: Bells,
 }
 
 impl MemoryBoard {
@@ -34,13 +34,8 @@ impl MemoryBoard {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn bell(&self, node: &NodeId) -> Arc<Notify> {
-        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(bells.entry(node.clone()).or_default())
-    }
-
     fn ring(&self, nodes: impl IntoIterator<Item = NodeId>) {
-        nodes.into_iter().for_each(|node| self.bell(&node).notify_one());
+        nodes.into_iter().for_each(|node| self.bells.ring(&node));
     }
 }
 
@@ -109,6 +104,6 @@ impl Board for MemoryBoard {
     }
 
     async fn stirred(&self, node: &NodeId) {
-        self.bell(node).notified().await;
+        self.bells.heard(node).await;
     }
 }

@@ -48,6 +48,7 @@
 //! - [`serve`]: a call on the bridge does as it is told.
 //! - [`conformance`](crate::live) (feature `conformance`): holds a board of your own to the contract.
 
+mod bells;
 mod board;
 mod command;
 #[cfg(feature = "conformance")]

@@ -247,7 +247,7 @@ impl Live {
                 Fate::Waiting(Some(Holder { lease, alive: false })) => {
                     SendError::NodeDead { node: lease.node, maybe_done: false }
                 }
-                Fate::Waiting(None) => SendError::CallOver,
+                Fate::Waiting(None) => SendError::CallOver { maybe_done: false },
                 Fate::Taken { alive: true, .. } | Fate::Waiting(Some(_)) => continue,
             };
             return node.give_up(order.id, untaken).await;
@@ -258,7 +258,8 @@ impl Live {
 fn settled(answer: Answer) -> Result<Reply, SendError> {
     match answer {
         Answer::Reply(reply) => Ok(reply),
-        Answer::Over => Err(SendError::CallOver),
+        Answer::Over => Err(SendError::CallOver { maybe_done: false }),
+        Answer::Lost => Err(SendError::CallOver { maybe_done: true }),
     }
 }
 
@@ -341,14 +342,14 @@ impl Inner {
         let until = Instant::now() + order.left;
         // The receiver lives as long as this loop.
         let _ = owe.send(Owed { order: order.id, until, answer: receiver }).await;
-        let delivery = Delivery { command: order.command, until, answer };
+        let delivery = Delivery::new(order.command, until, answer);
         self.seats().deliver(order.lease.call, order.lease.fence, delivery);
     }
 
     /// Waits for an answer and hands it in, as long as somebody waits for it.
     async fn hand_in(&self, owed: Owed) {
         let Ok(answer) = timeout_at(owed.until, owed.answer).await else { return };
-        let answer = answer.unwrap_or(Answer::Over);
+        let answer = answer.unwrap_or(Answer::Lost);
         while let Err(error) = self.bounded(self.board.answer(owed.order, &answer)).await {
             if !error.retryable() || Instant::now() >= owed.until {
                 warn!(error = &error as &dyn std::error::Error, "an answer could not be handed in");

@@ -28,8 +28,8 @@ pub enum Served {
 ///
 /// # Cancel safety
 ///
-/// Commands of your own that are under way are dropped with the future, and their senders told that the call is over. Drop
-/// it when the bridge ends, and then the lease.
+/// Commands of your own that are under way are dropped with the future, and their senders told that the call is over and
+/// they may have been carried out. Drop it when the bridge ends, and then the lease.
 pub async fn serve<F, R>(held: &mut Held, call: &CallHandle, own: F) -> Served
 where
     F: Fn(Command) -> R,
@@ -44,8 +44,10 @@ where
         let Some(delivery) = delivery else { return Served::LeaseLost };
         match tell(call, delivery.command()).await {
             Some(Ok(())) => delivery.reply(Reply::Ok),
-            // Its sender is told by the drop.
-            Some(Err(CallEnded)) => return Served::CallOver,
+            Some(Err(CallEnded)) => {
+                delivery.call_over();
+                return Served::CallOver;
+            }
             None if under_way.len() >= MOST => delivery.reply(Reply::refused("busy")),
             None => {
                 let reply = own(delivery.command().clone());

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use uuid::Uuid;
+
 use super::{
     Answer, Command, Fate, Fence, Holder, Lease, MAX_WAITING, Order, OrderId, Posted, Take, TakenOrder, Taking,
 };
@@ -30,7 +32,8 @@ pub struct Table {
 struct Posting {
     id: OrderId,
     call: SessionId,
-    sender: NodeId,
+    /// Nobody where it was called off before it was put up.
+    sender: Option<NodeId>,
     command: Command,
     until: Instant,
     state: State,
@@ -71,7 +74,11 @@ impl Table {
         self.nodes.remove(node);
         let left: Vec<SessionId> = self.leases.values().filter(|l| l.node == *node).map(|l| l.call).collect();
         self.leases.retain(|_, lease| lease.node != *node);
-        self.orders.values().filter(|order| left.contains(&order.call)).map(|order| order.sender.clone()).collect()
+        self.orders
+            .values()
+            .filter(|order| left.contains(&order.call))
+            .filter_map(|order| order.sender.clone())
+            .collect()
     }
 
     /// A server takes a call, and lives until then by that. Gives the former holder.
@@ -105,7 +112,7 @@ impl Table {
         }
         self.leases.remove(&lease.call);
         let waiting = self.orders.values().filter(|order| order.call == lease.call);
-        (true, waiting.map(|order| order.sender.clone()).collect())
+        (true, waiting.filter_map(|order| order.sender.clone()).collect())
     }
 
     /// Puts a command up until then. Gives the server that has the call.
@@ -120,17 +127,14 @@ impl Table {
         if self.orders.values().filter(|other| other.call == order.call && other.waits(now)).count() >= MAX_WAITING {
             return (Posted::Busy, None);
         }
-        self.last_order += 1;
-        self.names.insert(order.id, self.last_order);
-        let posting = Posting {
+        self.put(Posting {
             id: order.id,
             call: order.call,
-            sender: order.sender.clone(),
+            sender: Some(order.sender.clone()),
             command: order.command.clone(),
             until,
             state: State::Waiting,
-        };
-        self.orders.insert(self.last_order, posting);
+        });
         (Posted::Waiting, Some(holder.lease.node))
     }
 
@@ -159,7 +163,7 @@ impl Table {
             return None;
         }
         order.state = State::Answered(answer);
-        Some(order.sender.clone())
+        order.sender.clone()
     }
 
     /// What has become of a command.
@@ -175,14 +179,23 @@ impl Table {
         }
     }
 
-    /// Calls a command off if nobody has taken it.
+    /// Calls a command off if nobody has taken it, also one that is yet to be put up.
     pub fn call_off(&mut self, now: Instant, id: OrderId) -> Fate {
-        if let Some(order) = self.order(id)
-            && matches!(order.state, State::Waiting)
-        {
-            order.state = State::Void;
+        match self.order(id) {
+            Some(order) if matches!(order.state, State::Waiting) => order.state = State::Void,
+            Some(_) => {}
+            None => {
+                let (call, sender) = (SessionId(Uuid::nil()), None);
+                self.put(Posting { id, call, sender, command: Command::Unknown, until: now, state: State::Void });
+            }
         }
         self.look(now, id)
+    }
+
+    fn put(&mut self, posting: Posting) {
+        self.last_order += 1;
+        self.names.insert(posting.id, self.last_order);
+        self.orders.insert(self.last_order, posting);
     }
 
     fn order(&mut self, id: OrderId) -> Option<&mut Posting> {

@@ -88,7 +88,7 @@ async fn a_slow_command_does_not_hold_up_a_hang_up() {
     let (report, slow, hang_up) = tokio::join!(conversation, slow, there.send(call, Command::HangUp, S));
     assert_eq!(report.reason.name(), "hung-up");
     assert_eq!(hang_up.unwrap(), Reply::Ok);
-    assert!(matches!(slow, Err(SendError::CallOver)), "its sender is told: {slow:?}");
+    assert!(matches!(slow, Err(SendError::CallOver { maybe_done: true })), "its sender is told: {slow:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,7 +103,7 @@ async fn commands_for_a_call_that_is_over_say_so() {
     let (served, sent) =
         tokio::join!(serve(&mut held, &handle, |_| pending()), there.send(call, Command::Interrupt, S));
     assert_eq!(served, Served::CallOver);
-    assert!(matches!(sent, Err(SendError::CallOver)), "{sent:?}");
+    assert!(matches!(sent, Err(SendError::CallOver { maybe_done: false })), "{sent:?}");
 }
 
 #[tokio::test(start_paused = true)]
