@@ -41,6 +41,8 @@ pub(crate) struct Line {
 pub(crate) struct Tick {
     /// What the caller said.
     pub(crate) frame: Frame,
+    /// What the caller heard.
+    pub(crate) heard: Frame,
     /// Marks to be returned.
     pub(crate) marks: Vec<String>,
     /// What the caller did.
@@ -97,7 +99,7 @@ impl Line {
             recording.push(&did.frame, &played.frame);
         }
         self.frames += 1;
-        Tick { frame: did.frame, marks: played.marks, acts: did.acts }
+        Tick { frame: did.frame, heard: played.frame, marks: played.marks, acts: did.acts }
     }
 
     /// Lets the telephone ring for 20 ms: nobody hears and nobody speaks.

@@ -17,6 +17,7 @@ use twilio_twiml::{
 
 use super::{
     account::Leg,
+    call::{Pause, RecordingPlan},
     conference::{ConferencePlan, SharedRoom},
     interpreter::Fetch,
     report::CallReport,
@@ -103,8 +104,20 @@ pub(super) struct Turn {
     pub(super) fallback: Option<Fetch>,
 }
 
+/// What the REST API wants of a call's recording.
+#[derive(Debug)]
+pub(super) enum Taping {
+    Start(RecordingPlan),
+    Pause(Pause),
+    Resume,
+    Stop,
+}
+
 #[derive(Debug, Default)]
 struct Orders {
+    tapings: Vec<Taping>,
+    /// The recording that runs.
+    tape: Option<RecordingPlan>,
     next: Option<Order>,
     limit: Option<Duration>,
 }
@@ -201,6 +214,33 @@ impl Entry {
     /// Asks something of the call, which looks every 20 ms.
     pub(super) fn order(&self, order: Order) {
         lock(&self.orders).next = Some(order);
+    }
+
+    /// Lets a recording be the call's; tells whether there was none.
+    pub(super) fn begin_taping(&self, plan: &RecordingPlan) -> bool {
+        let mut orders = lock(&self.orders);
+        let is_free = orders.tape.is_none();
+        if is_free {
+            orders.tape = Some(plan.clone());
+        }
+        is_free
+    }
+
+    /// The recording that runs.
+    pub(super) fn taping(&self) -> Option<RecordingPlan> {
+        lock(&self.orders).tape.clone()
+    }
+
+    pub(super) fn order_taping(&self, taping: Taping) {
+        let mut orders = lock(&self.orders);
+        if matches!(taping, Taping::Stop) {
+            orders.tape = None;
+        }
+        orders.tapings.push(taping);
+    }
+
+    pub(super) fn take_tapings(&self) -> Vec<Taping> {
+        std::mem::take(&mut lock(&self.orders).tapings)
     }
 
     pub(super) fn limit(&self, limit: Duration) {

@@ -2,34 +2,26 @@
 
 use std::time::Duration;
 
-use twilio_twiml::{Rfc2822, Seconds};
 use twilio_twiml::{
     jiff::Timestamp,
-    sid::RecordingSid,
     twiml::Digits,
-    webhook::{Form, RecordingProgress, RecordingSource, RecordingStatus, Webhook},
-    words::{CallEvent, CallStatus, RecordingChannels, RecordingEvent, RecordingTrack},
+    words::{CallEvent, CallStatus},
 };
 
 use super::{
     super::{
-        account::{Detected, whole_seconds},
+        account::Detected,
         detection::{Detector, Settings},
-        frame::{Frame, bytes_in},
+        frame::Frame,
         interpreter::Fetch,
         line::is_audible,
         phone::{Outcome, PhoneScript},
-        recording::Recording,
-        recordings::RecordingFile,
         report::CallEnd,
         script::CallerScript,
         timeline::Event,
     },
-    Call, Leave,
+    Call, Leave, RecordingPlan,
 };
-
-/// A recording that is shorter than this is none (Twilio: warning 16101).
-const SHORTEST_RECORDING: Duration = Duration::from_millis(500);
 
 /// How a telephone is called.
 pub(in super::super) struct Dialling {
@@ -51,16 +43,6 @@ pub(in super::super) struct Detection {
     /// The call goes on meanwhile.
     pub(in super::super) is_async: bool,
     pub(in super::super) callback: Option<Fetch>,
-}
-
-/// A recording that was asked for.
-#[derive(Debug, Clone)]
-pub(in super::super) struct RecordingPlan {
-    pub(in super::super) sid: RecordingSid,
-    pub(in super::super) channels: RecordingChannels,
-    pub(in super::super) track: RecordingTrack,
-    pub(in super::super) callback: Option<Fetch>,
-    pub(in super::super) events: Vec<RecordingEvent>,
 }
 
 impl Dialling {
@@ -107,9 +89,9 @@ impl Call {
         self.time_limit = self.line.now() + dialling.time_limit;
         self.pick_up();
         self.report_progress(CallEvent::Answered, CallStatus::InProgress, None);
-        if self.recording.is_some() {
-            self.recording_began = Some(Timestamp::now());
-            self.report_recording(RecordingEvent::InProgress, RecordingStatus::InProgress, None);
+        if let Some(recording) = dialling.recording {
+            self.entry.begin_taping(&recording);
+            self.tape(recording);
         }
         if let Some(digits) = &dialling.send_digits {
             self.press(digits).await?;
@@ -147,58 +129,5 @@ impl Call {
             self.call_back(fetch, form);
         }
         self.detected = Some(detected);
-    }
-
-    /// Keeps the recording that the call was made with: its SID, its place in the API, its length.
-    pub(super) fn file_recording(
-        &mut self,
-        heard: &Recording,
-        answered: Duration,
-    ) -> Option<(RecordingSid, String, Duration)> {
-        let (plan, started) = (self.recording.clone()?, self.recording_began?);
-        let from = |side: &[u8]| side.get(bytes_in(answered)..).unwrap_or_default().to_vec();
-        let file = RecordingFile {
-            sid: plan.sid.clone(),
-            call_sid: Some(self.leg.call_sid.clone()),
-            conference_sid: None,
-            source: RecordingSource::OutboundApi,
-            channels: plan.channels,
-            track: plan.track,
-            started,
-            created: Timestamp::now(),
-            inbound: from(heard.caller()),
-            outbound: from(heard.agent()),
-        };
-        let length = file.duration();
-        if length < SHORTEST_RECORDING {
-            self.report_recording(RecordingEvent::Absent, RecordingStatus::Absent, Some(length));
-            return None;
-        }
-        self.account.recordings.add(file);
-        self.report_recording(RecordingEvent::Completed, RecordingStatus::Completed, Some(length));
-        Some((plan.sid.clone(), self.recording_address(&plan), length))
-    }
-
-    fn recording_address(&self, plan: &RecordingPlan) -> String {
-        self.account.address(&format!("Recordings/{}", plan.sid))
-    }
-
-    fn report_recording(&mut self, event: RecordingEvent, status: RecordingStatus, length: Option<Duration>) {
-        let Some(plan) = self.recording.clone().filter(|plan| plan.events.contains(&event)) else { return };
-        let Some(fetch) = plan.callback.clone() else { return };
-        let form = self.recording_form(&plan, status, length);
-        self.call_back(fetch, form);
-    }
-
-    fn recording_form(&self, plan: &RecordingPlan, status: RecordingStatus, length: Option<Duration>) -> Form {
-        let mut progress = RecordingProgress::new(self.leg.account_sid.clone(), plan.sid.clone(), status);
-        progress.call_sid = Some(self.leg.call_sid.clone());
-        progress.url = Some(self.recording_address(plan));
-        progress.duration = length.map(|length| Seconds(whole_seconds(length)));
-        progress.channels = Some(if plan.channels == RecordingChannels::Dual { 2 } else { 1 });
-        progress.track = Some(plan.track);
-        progress.start_time = self.recording_began.map(Rfc2822);
-        progress.source = Some(RecordingSource::OutboundApi);
-        progress.to_form()
     }
 }

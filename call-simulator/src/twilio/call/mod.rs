@@ -9,12 +9,15 @@ mod messages;
 mod placing;
 mod speaking;
 mod stream;
+mod taping;
 
 use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use callbacks::Delivered;
-pub(super) use dialling::{Detection, Dialling, RecordingPlan};
+pub(super) use dialling::{Detection, Dialling};
 pub(super) use placing::place;
+use taping::Tape;
+pub(super) use taping::{Pause, RecordingPlan};
 use tokio::task::JoinSet;
 use twilio_twiml::{
     jiff::Timestamp,
@@ -83,8 +86,7 @@ pub(super) struct Call {
     detected: Option<Detected>,
     /// What the carrier said of a call that nobody answered.
     sip_status: Option<u16>,
-    recording: Option<RecordingPlan>,
-    recording_began: Option<Timestamp>,
+    tape: Option<Tape>,
     answered: Option<Duration>,
     /// When the caller, or the time limit, ended the call on a media stream.
     hung_up: Option<Duration>,
@@ -109,11 +111,11 @@ impl From<CallEnd> for Leave {
 impl Call {
     pub(super) fn new(account: Arc<Account>, entry: Arc<Entry>, plan: Plan) -> Self {
         let webhooks = Webhooks::new(account.dialer.clone(), account.token.clone());
-        let (script, recording) = match &plan.way {
-            Way::In(script) => (script.clone(), None),
-            Way::Out(dialling) => (dialling.person(), dialling.recording.clone()),
+        let script = match &plan.way {
+            Way::In(script) => script.clone(),
+            Way::Out(dialling) => dialling.person(),
         };
-        let mut line = Line::new(script, plan.record || recording.is_some());
+        let mut line = Line::new(script, plan.record);
         let Leg { from, to, .. } = &plan.leg;
         line.timeline.push(Duration::ZERO, Event::Placed { from: from.to_string(), to: to.to_string() });
         Self {
@@ -133,8 +135,7 @@ impl Call {
             detection_waits: false,
             detected: None,
             sip_status: None,
-            recording,
-            recording_began: None,
+            tape: None,
             answered: None,
             hung_up: None,
             streams: Vec::new(),
@@ -159,7 +160,7 @@ impl Call {
         let talked = self.answered.map_or(Duration::ZERO, |answered| ended.saturating_sub(answered));
         let answered = self.answered.unwrap_or(ended);
         let finished = self.line.finish();
-        let recording = self.file_recording(&finished.recording, answered);
+        let recording = self.file_tape();
         let detected = self.detected.as_ref().map(|detected| detected.answered_by.clone());
         self.entry.change(|facts| {
             facts.status = status.clone();
@@ -363,6 +364,7 @@ impl Call {
     /// What these 20 ms have brought besides sound: whether everything goes on.
     fn lived(&mut self, tick: &Tick) -> Result<(), Leave> {
         self.detect(&tick.frame);
+        self.tape_tick(tick);
         for act in &tick.acts {
             match act {
                 Act::HangsUp => return Err(CallEnd::CallerHungUp { phase: self.line.phase }.into()),

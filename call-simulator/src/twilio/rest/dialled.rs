@@ -5,6 +5,7 @@ use std::time::Duration;
 use twilio_twiml::{
     phone::Address,
     twiml::Digits,
+    webhook::RecordingSource,
     words::{CallEvent, MachineDetection, RecordingChannels, RecordingEvent, RecordingTrack},
 };
 
@@ -66,12 +67,13 @@ pub(super) fn dialling(
     };
     let untold = detection.as_ref().is_some_and(|detection| detection.is_async && detection.callback.is_none());
     let warning = untold.then(|| Alert::new(AlertCode::DetectionUntold, "nobody is told who answers"));
+    let taped = recording(parameters, RecordingSource::OutboundApi)?;
     Ok(Dialling {
         timeout: seconds("Timeout", 1..=600)?.unwrap_or(Duration::from_secs(60)),
         time_limit: seconds("TimeLimit", 1..=86_400)?.unwrap_or(account.settings.time_limit),
         send_digits,
         detection,
-        recording: recording(parameters)?,
+        recording: parameters.truth("Record")?.unwrap_or(false).then_some(taped),
         warnings: warning.into_iter().collect(),
         // Looked up last: a request that is refused calls nobody.
         phone: account.phones.call(to),
@@ -97,15 +99,16 @@ pub(super) fn detection(
     Ok(mode.map(|_| Detection { settings, is_async, callback }))
 }
 
-fn recording(parameters: &Parameters<'_>) -> Result<Option<RecordingPlan>, Refusal> {
-    let plan = RecordingPlan {
+/// A recording, as it is asked for with a call and during it.
+pub(super) fn recording(parameters: &Parameters<'_>, source: RecordingSource) -> Result<RecordingPlan, Refusal> {
+    Ok(RecordingPlan {
         sid: mint("RE"),
+        source,
         channels: parameters.word("RecordingChannels", 21_200)?.unwrap_or(RecordingChannels::Mono),
         track: parameters.word("RecordingTrack", 21_200)?.unwrap_or(RecordingTrack::Both),
         callback: parameters.fetch("recording status", "RecordingStatusCallback", "RecordingStatusCallbackMethod")?,
         events: parameters
             .words("RecordingStatusCallbackEvent", 21_200)?
             .unwrap_or_else(|| vec![RecordingEvent::Completed]),
-    };
-    Ok(parameters.truth("Record")?.unwrap_or(false).then_some(plan))
+    })
 }

@@ -11,6 +11,7 @@ mod parameters;
 mod participants;
 mod recordings;
 mod server;
+mod taping;
 
 use std::time::Duration;
 

@@ -28,6 +28,10 @@ operations! {
     DeleteCall,
     /// `GET Recordings.json` and `GET Calls/{sid}/Recordings.json`
     ListRecordings,
+    /// `POST Calls/{sid}/Recordings.json`
+    StartRecording,
+    /// `POST Calls/{sid}/Recordings/{sid or Twilio.CURRENT}.json`
+    UpdateRecording,
     /// `GET Recordings/{sid}.json`
     FetchRecording,
     /// `GET Recordings/{sid}` and `GET Recordings/{sid}.wav`
@@ -86,7 +90,10 @@ impl Asked {
                 vec![room, json(file)?],
             ),
             ["Recordings.json"] => (&[("GET", Operation::ListRecordings)], vec![]),
-            ["Calls", call, "Recordings.json"] => (&[("GET", Operation::ListRecordings)], vec![call]),
+            ["Calls", call, "Recordings.json"] => {
+                (&[("GET", Operation::ListRecordings), ("POST", Operation::StartRecording)], vec![call])
+            }
+            ["Calls", call, "Recordings", file] => (&[("POST", Operation::UpdateRecording)], vec![call, json(file)?]),
             ["Recordings", file] if file.ends_with(".json") => {
                 (&[("GET", Operation::FetchRecording), ("DELETE", Operation::DeleteRecording)], vec![json(file)?])
             }

@@ -25,7 +25,7 @@ use super::{
     error::Refusal,
     faults::RestFault,
     operation::{Asked, Operation},
-    participants, recordings,
+    participants, recordings, taping,
 };
 use crate::twilio::{account::Account, simulator::Alive};
 
@@ -199,6 +199,8 @@ impl Question<'_> {
             Operation::UpdateCall => calls::update(self),
             Operation::DeleteCall => calls::delete(self),
             Operation::ListRecordings => recordings::list(self),
+            Operation::StartRecording => taping::start(self),
+            Operation::UpdateRecording => taping::update(self),
             Operation::FetchRecording => recordings::fetch(self),
             Operation::DownloadRecording => recordings::download(self),
             Operation::DeleteRecording => recordings::delete(self),

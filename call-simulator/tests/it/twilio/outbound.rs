@@ -9,7 +9,7 @@ use call_simulator::{
 use futures_util::TryStreamExt;
 use realtime_bridge::media::twilio::wire::FromTwilio;
 use twilio_twiml::{
-    rest::{AudioFile, Call, NewCall, Problem},
+    rest::{AudioFile, Call, NewCall, NewRecording, PauseBehavior, Problem},
     twiml::{Play, Response, Url},
     webhook::{AnsweringMachine, CallProgress, RecordingProgress, RecordingStatus, VoiceRequest, Webhook},
     words::{AnsweredBy, CallEvent, CallStatus, Direction, MachineDetection, RecordingChannels},
@@ -333,4 +333,43 @@ async fn calls_end_when_the_account_goes() {
         tokio::task::yield_now().await;
     }
     tokio::time::timeout(ms(500), api.server.shutdown()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_recording_is_started_paused_and_stopped_during_the_call() {
+    let app = script().twiml("/voice", "<Pause length=\"3\"/>").start().await;
+    let api = api(&app).await;
+    api.twilio.phone(number(THEIRS), quick(CallerScript::new().pause(ms(60)).say(en::AGENT_HOURS)));
+    let call = api.place(&new_call(&app).time_limit(4)).await;
+    while api.twilio.status(&call.sid) != Some(CallStatus::InProgress) {
+        tokio::task::yield_now().await;
+    }
+    let call = api.client.call(&call.sid);
+    let started =
+        call.start_recording(&NewRecording::new().recording_status_callback(url(&app, "/recording"))).await.unwrap();
+    assert_eq!(
+        (&started.call_sid.unwrap(), started.channels),
+        (call.fetch().await.as_ref().map(|call| &call.sid).unwrap(), Some(1))
+    );
+    let again = call.start_recording(&NewRecording::new()).await.unwrap_err();
+    assert_eq!(again.problem(), Some(Problem::RecordingConflict));
+    tokio::time::sleep(ms(700)).await;
+    call.current_recording().pause(PauseBehavior::Skip).await.unwrap();
+    tokio::time::sleep(ms(600)).await;
+    call.current_recording().resume().await.unwrap();
+    tokio::time::sleep(ms(300)).await;
+    call.recording(&started.sid).stop().await.unwrap();
+    while app.seen("/recording").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let file = api.client.recording(&started.sid).download(AudioFile::Wav).await.unwrap();
+    let pieces: Vec<_> = file.try_collect().await.unwrap();
+    let samples = wav::read_mono(&pieces.concat()[..]).unwrap().len();
+    // A second without what was said in the pause.
+    assert!((6_400..=10_400).contains(&samples), "{samples}");
+    assert_eq!(
+        call.current_recording().pause(PauseBehavior::Skip).await.unwrap_err().problem(),
+        Some(Problem::NotFound)
+    );
+    call.end().await.unwrap();
 }
