@@ -32,5 +32,7 @@ pub mod call;
 pub mod directory;
 pub mod id;
 pub mod live;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod recorder;
 pub mod store;

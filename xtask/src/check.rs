@@ -3,7 +3,7 @@
 use crate::{
     command::{cargo, has_subcommand, program, read, run},
     failure::Failure,
-    features, fuzz, purity,
+    features, fuzz, postgres, purity,
     step::Step,
     supply, tidy,
 };
@@ -47,6 +47,7 @@ fn tools() -> Result<(), Failure> {
             return Err(Failure::Missing { tool, remedy });
         }
     }
+    postgres::provide()?;
     run(&mut program("rustc", ["--version"]))?;
     if !has_subcommand("nextest") {
         println!("cargo-nextest is not installed: tests run with `cargo test`");
@@ -94,6 +95,7 @@ pub(crate) fn unit(package: Option<&str>, rest: &[String]) -> Result<(), Failure
     if !nextest && !rest.is_empty() {
         command.arg("--");
     }
+    let _server = postgres::serve(&mut command)?;
     run(command.args(rest))
 }
 

@@ -15,6 +15,9 @@ pub(crate) enum Failure {
     /// A tool is not installed.
     #[error("{tool} is missing: {remedy}")]
     Missing { tool: &'static str, remedy: &'static str },
+    /// There is no Postgres for the tests.
+    #[error("the tests have no Postgres")]
+    Postgres(#[from] throwaway_postgres::Failure),
     /// A file could not be read.
     #[error("{} could not be read", path.display())]
     Read { path: PathBuf, source: io::Error },

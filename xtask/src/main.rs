@@ -7,6 +7,7 @@ mod failure;
 mod features;
 mod fuzz;
 mod metadata;
+mod postgres;
 mod purity;
 mod spdx;
 mod step;

@@ -5,12 +5,15 @@
 //!
 //! - [`memory`]: for tests, and for servers that may forget.
 //! - `sqlite` (a feature): an embedded database file, for one server.
+//! - `postgres` (a feature): a database that several servers share.
 //! - `conformance` (a feature): tests that hold a store of your own to the contract.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod query;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{CommitError, Query, StoreError};
 use crate::{
-    call::{CallSession, CallSummary, SessionEvent, Stamped, Version, WORDS},
+    call::{CallSession, CallSummary, Recorded, SessionEvent, Stamped, Version, WORDS},
     id::SessionId,
 };
 
@@ -58,6 +58,11 @@ pub(super) fn assemble(id: SessionId, rows: Vec<(i64, String)>) -> Result<Option
         session.apply_words(&parsed(id.0, &body)?);
     }
     Ok(Some(session))
+}
+
+/// An event as it was kept.
+pub(super) fn recorded(call: Uuid, version: i64, body: &str) -> Result<Recorded, StoreError> {
+    Ok(Recorded { call: SessionId(call), version: Version(unsigned(version)), stamped: parsed(call, body)? })
 }
 
 /// The kinds of events that have a call's words, as a list in SQL.
@@ -170,8 +175,10 @@ where
         (Index::Status, several) => several.chunks(1).collect(),
         (_, all) => vec![all],
     };
+    // Texts of JSON columns are asked for by name.
+    let summary = if name_index { "summary" } else { "summary::text" };
     let limit = signed((query.limit as u64).saturating_add(1));
-    let mut sql = QueryBuilder::new("select summary from (");
+    let mut sql = QueryBuilder::new(format!("select {summary} from ("));
     for (i, statuses) in arms.iter().enumerate() {
         let union = if i == 0 { "" } else { " union all " };
         sql.push(union).push("select * from (select created_at, id, summary from call_sessions");

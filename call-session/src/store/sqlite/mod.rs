@@ -51,7 +51,7 @@ use uuid::Uuid;
 use self::writer::Writer;
 use super::{
     Commit, CommitError, FeedEvent, Page, Position, Query, SessionStore, StoreError,
-    sql::{assemble, list, migrator, parsed, signed, unsigned, words},
+    sql::{assemble, list, migrator, parsed, recorded, signed, unsigned, words},
 };
 use crate::{
     call::{CallSession, CallSummary, NewCall, Recorded, Stamped, Version},
@@ -310,10 +310,6 @@ impl SessionStore for SqliteStore {
     async fn claim(&self, key: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         self.writer.claim(key, now, until).await
     }
-}
-
-fn recorded(call: Uuid, version: i64, body: &str) -> Result<Recorded, StoreError> {
-    Ok(Recorded { call: SessionId(call), version: Version(unsigned(version)), stamped: parsed(call, body)? })
 }
 
 /// What a failure of the database means to those who use the store.

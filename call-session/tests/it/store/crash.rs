@@ -11,9 +11,10 @@ use std::{
 use call_session::{
     call::{CallSession, NewCall, SessionEvent, Stamped, Version},
     id::SessionId,
-    store::{Commit, Position, SessionStore, sqlite::SqliteStore},
+    store::{Commit, Position, SessionStore, postgres::PostgresStore, sqlite::SqliteStore},
 };
 use jiff::Timestamp;
+use throwaway_postgres::Database;
 use tokio::task::JoinSet;
 
 use super::folder::Folder;
@@ -115,13 +116,25 @@ async fn sqlite_survives_the_death_of_the_process() {
     let path = folder.path().join("calls.db");
     let mut kept = Vec::new();
     for acknowledged in ACKNOWLEDGED {
-        kept.extend(kill_after(
-            acknowledged,
-            "store::crash::sqlite_survives_the_death_of_the_process",
-            path.to_str().unwrap(),
-        ));
+        let test = "store::crash::sqlite_survives_the_death_of_the_process";
+        kept.extend(kill_after(acknowledged, test, path.to_str().unwrap()));
         let store = SqliteStore::open(&path).await.unwrap();
         assert_nothing_half_made(&store, &kept).await;
         store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_survives_the_death_of_the_process() {
+    if let Ok(target) = std::env::var(TARGET) {
+        return write_until_killed(Arc::new(PostgresStore::connect(&target).await.unwrap())).await;
+    }
+    let database = Database::create().unwrap();
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    let mut kept = Vec::new();
+    for acknowledged in ACKNOWLEDGED {
+        let test = "store::crash::postgres_survives_the_death_of_the_process";
+        kept.extend(kill_after(acknowledged, test, database.url()));
+        assert_nothing_half_made(&store, &kept).await;
     }
 }

@@ -3,4 +3,5 @@
 mod crash;
 pub(crate) mod folder;
 mod memory;
+mod postgres;
 mod sqlite;
