@@ -8,6 +8,7 @@ mod elsewhere;
 mod endings;
 mod failures;
 mod formats;
+mod live;
 mod long_call;
 mod memory;
 mod queues;
