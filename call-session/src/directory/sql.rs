@@ -1,4 +1,4 @@
-//! What the directories in SQL databases share: rows, and statements that both databases read the same.
+//! What the directories in SQL databases share: rows, and statements, which SQLite and Postgres read the same.
 
 use std::fmt;
 
@@ -7,9 +7,6 @@ use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::{Agent, Customer, CustomerPage, CustomerQuery, PutError, Revision, agent::by_name};
 use crate::store::StoreError;
-
-/// How often a put is tried again when what was in its way is gone as soon as one looks.
-pub(crate) const ATTEMPTS: u32 = 8;
 
 /// A record on its way into its table.
 pub(crate) struct Row {
@@ -74,17 +71,20 @@ impl Row {
         }
     }
 
-    /// The statement that reads the revision of the record with its name.
-    pub(crate) const fn revision_statement(&self) -> &'static str {
+    /// The statement that reads what is in its way: the revision of the record with its name, and who else has its number.
+    /// It binds the name, and the number if it has one.
+    pub(crate) const fn obstacles(&self) -> &'static str {
         match self.found_by {
-            None => "select revision from call_agents where id = $1",
-            Some(_) => "select revision from call_customers where id = $1",
+            None => "select (select revision from call_agents where id = $1), cast(null as text)",
+            Some(_) => {
+                "select (select revision from call_customers where id = $1), \
+                 (select id from call_customers where phone = $2 and id <> $1)"
+            }
         }
     }
 
-    /// Why this row was not written, from the revision and the owner of its number that are there now; `None` when nothing
-    /// is in its way any more.
-    pub(crate) fn refusal(&self, revision: Option<i64>, owner: Option<String>) -> Option<PutError> {
+    /// Why this row was not written, from what is in its way; `None` when nothing is any more.
+    pub(crate) fn refusal(&self, (revision, owner): (Option<i64>, Option<String>)) -> Option<PutError> {
         let actual = revision.unwrap_or(0);
         if actual != self.expected {
             return Some(PutError::Conflict { actual: Revision(u32::try_from(actual).unwrap_or(u32::MAX)) });
@@ -96,7 +96,7 @@ impl Row {
     }
 }
 
-/// What was in the way of a put came and went, each time anew.
+/// Something was in the way of a put, and was gone when one looked.
 #[derive(Debug, thiserror::Error)]
 #[error("others change the same records all the time")]
 pub(crate) struct Crowded;
@@ -125,16 +125,16 @@ fn unreadable(what: &str, source: impl std::error::Error + Send + Sync + 'static
     StoreError::Unreadable { what: what.to_owned(), source: source.into() }
 }
 
-/// Makes a store a [`Directory`](super::Directory), with statements that SQLite and Postgres read the same.
+/// Makes a store a [`Directory`](super::Directory).
 ///
-/// The store has `readers`, a pool of connections, and `put_row`, which lets [`put`] write.
+/// The store says how it reads the text of a record by a key (`record`), those of a list (`records`), and how it writes a
+/// row (`put_row`).
 macro_rules! directory {
-    ($store:ty, $database:ty) => {
+    ($store:ty) => {
         #[async_trait::async_trait]
         impl $crate::directory::Directory for $store {
             async fn agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
-                let row = sqlx::query_scalar("select body from call_agents where id = $1").bind(id.as_str());
-                let body: Option<String> = row.fetch_optional(&self.readers).await.map_err(failed)?;
+                let body = self.record("select body from call_agents where id = $1", id.as_str()).await?;
                 body.map(|body| parsed(&body)).transpose()
             }
 
@@ -144,13 +144,11 @@ macro_rules! directory {
             }
 
             async fn agents(&self) -> Result<Vec<Agent>, StoreError> {
-                let rows = sqlx::query_scalar("select body from call_agents");
-                agents(&rows.fetch_all(&self.readers).await.map_err(failed)?)
+                agents(&self.records(sqlx::QueryBuilder::new("select body from call_agents")).await?)
             }
 
             async fn customer(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
-                let row = sqlx::query_scalar("select body from call_customers where id = $1").bind(id.as_str());
-                let body: Option<String> = row.fetch_optional(&self.readers).await.map_err(failed)?;
+                let body = self.record("select body from call_customers where id = $1", id.as_str()).await?;
                 body.map(|body| parsed(&body)).transpose()
             }
 
@@ -160,54 +158,13 @@ macro_rules! directory {
             }
 
             async fn customer_by_phone(&self, phone: &E164) -> Result<Option<Customer>, StoreError> {
-                let row = sqlx::query_scalar("select body from call_customers where phone = $1").bind(phone.as_str());
-                let body: Option<String> = row.fetch_optional(&self.readers).await.map_err(failed)?;
+                let body = self.record("select body from call_customers where phone = $1", phone.as_str()).await?;
                 body.map(|body| parsed(&body)).transpose()
             }
 
             async fn customers(&self, query: &CustomerQuery) -> Result<CustomerPage, StoreError> {
-                let mut sql = list::<$database>(query);
-                let rows: Vec<String> = sql.build_query_scalar().fetch_all(&self.readers).await.map_err(failed)?;
-                page(&rows, query.limit)
+                page(&self.records(list(query)).await?, query.limit)
             }
-        }
-
-        /// Writes a row if its revision and its number allow that. Each statement is whole in itself, so that this needs no
-        /// transaction and does not mind one.
-        pub(super) async fn put(
-            connection: &mut <$database as sqlx::Database>::Connection,
-            row: &Row,
-        ) -> Result<Result<(), PutError>, sqlx::Error> {
-            for _ in 0..ATTEMPTS {
-                let statement = sqlx::query(row.statement()).bind(&row.id).bind(row.expected).bind(&row.body);
-                let statement = match &row.found_by {
-                    Some(by) => statement.bind(&by.phone).bind(by.status).bind(by.created_at),
-                    None => statement,
-                };
-                match statement.execute(&mut *connection).await {
-                    Ok(done) if done.rows_affected() > 0 => return Ok(Ok(())),
-                    Ok(_) => {}
-                    // Somebody took the number while the statement ran.
-                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
-                    Err(error) => return Err(error),
-                }
-                let revision = sqlx::query_scalar(row.revision_statement()).bind(&row.id);
-                let revision = revision.fetch_optional(&mut *connection).await?;
-                let owner = match &row.found_by {
-                    Some(by) => {
-                        sqlx::query_scalar("select id from call_customers where phone = $1 and id <> $2")
-                            .bind(&by.phone)
-                            .bind(&row.id)
-                            .fetch_optional(&mut *connection)
-                            .await?
-                    }
-                    None => None,
-                };
-                if let Some(refusal) = row.refusal(revision, owner) {
-                    return Ok(Err(refusal));
-                }
-            }
-            Ok(Err(StoreError::Unavailable(Crowded.into()).into()))
         }
     };
 }
