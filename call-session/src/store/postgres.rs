@@ -16,6 +16,8 @@
 //! that takes over survives with what it has received: unless it is synchronous, the last moments may be lost, and positions
 //! in the feed may be given again.
 
+mod directory;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::Postgres as Database;
@@ -42,7 +44,8 @@ const SOON: Duration = Duration::from_millis(10);
 /// How often a commit that lost to another one is looked at again.
 const ATTEMPTS: u32 = 3;
 
-/// Keeps calls in Postgres.
+/// Keeps calls in Postgres, and agents and customers beside them: it is a [`SessionStore`] and a
+/// [`Directory`](crate::directory::Directory).
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     postgres: Postgres,

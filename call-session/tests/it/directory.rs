@@ -61,6 +61,39 @@ mod sqlite {
     }
 }
 
+mod postgres {
+    use call_session::store::postgres::PostgresStore;
+    use throwaway_postgres::Database;
+
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn Directory>, Database) {
+        let database = Database::create().unwrap();
+        let store = PostgresStore::connect(database.url()).await.unwrap();
+        (Arc::new(store), database)
+    }
+
+    call_session::directory_conformance!(fresh);
+
+    /// The same promises through a pooler that gives each transaction another connection.
+    mod pooled {
+        use call_session::postgres::{Postgres, PostgresConfig};
+        use throwaway_postgres::Pooler;
+
+        use super::*;
+
+        async fn fresh() -> (Arc<dyn Directory>, (Pooler, Database)) {
+            let database = Database::create().unwrap();
+            let pooler = Pooler::start(&database).unwrap();
+            let config = PostgresConfig::new(pooler.url()).unwrap().with_pooler();
+            let store = PostgresStore::new(Postgres::connect(config).await.unwrap());
+            (Arc::new(store), (pooler, database))
+        }
+
+        call_session::directory_conformance!(fresh);
+    }
+}
+
 fn number(text: &str) -> E164 {
     text.parse().unwrap()
 }
