@@ -154,12 +154,16 @@ impl<S: RealtimeSession + 'static> Dialler<S> {
 
     /// The session was lost, which is noted where it is the endpoint's fault.
     pub(super) fn lost(&mut self, cause: &EndReason) {
-        if let EndReason::ModelRefused(error) = cause
-            && classify(error) == ErrorClass::Fatal
-        {
-            self.hopeless[self.current] = true;
+        let class = match cause {
+            EndReason::ModelRefused(error) => classify(error),
+            // A session that was closed in order has come to its end.
+            EndReason::ModelClosed => ErrorClass::Rotate,
+            _ => ErrorClass::Retry,
+        };
+        self.hopeless[self.current] |= class == ErrorClass::Fatal;
+        if class != ErrorClass::Rotate {
+            self.health().failed();
         }
-        self.health().failed();
     }
 
     /// Begins an attempt; one that is under way is given up.

@@ -292,13 +292,15 @@ impl Relay {
 
     /// When the link is to be looked at next.
     pub(super) fn link_timeout(&mut self, now: Instant) -> Option<Instant> {
-        let ready = matches!(self.link.state, State::Rotating { ready: true, .. });
-        let quiet = ready.then(|| now + self.playout.remaining(now).max(ROTATION_LOOK));
-        let silent = self.playout.remaining(now);
+        let looks = matches!(self.link.state, State::Rotating { ready: true, .. } | State::Down(_));
+        let silent = if looks { self.playout.remaining(now) } else { Duration::ZERO };
         let link = &self.link;
         let due = match &link.state {
             State::Up => link.rotate_at,
-            State::Rotating { ready: true, .. } => link.leave_at.into_iter().chain(quiet).min(),
+            State::Rotating { ready: true, .. } => {
+                let quiet = now + silent.max(ROTATION_LOOK);
+                Some(link.leave_at.map_or(quiet, |limit| limit.min(quiet)))
+            }
             State::Rotating { retry, .. } => *retry,
             State::Down(down) => {
                 // That it has fallen silent has to be noticed first.

@@ -63,8 +63,8 @@ pub trait ToolJournal: Send + Sync + 'static {
     /// The future is dropped when the tool's time is up; then [`ToolJournal::finish`] tells so.
     async fn begin(&self, run: &PlannedRun) -> Result<Begin, JournalError>;
 
-    /// A run has ended, in whatever way. Also told of runs that were stopped; of runs that were replayed or refused it is
-    /// not.
+    /// A run has ended. Also told of runs that were stopped, as [`ToolOutcome::TimedOut`]; not of those that were replayed
+    /// or refused, nor of one that panicked: of that one nobody knows what it did.
     ///
     /// # Errors
     ///
