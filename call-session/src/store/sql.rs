@@ -1,32 +1,14 @@
 //! What the stores on SQL databases share: rows, and the text of lists.
 
 use jiff::Timestamp;
-use sqlx::{
-    Database, Encode, QueryBuilder, Type,
-    migrate::{Migration, MigrationType, Migrator},
-};
+use sqlx::{Database, Encode, QueryBuilder, Type};
 use uuid::Uuid;
 
-use super::{CommitError, Query, StoreError};
+use super::{Query, StoreError};
 use crate::{
-    call::{CallSession, CallSummary, Recorded, SessionEvent, Stamped, Version, WORDS},
+    call::{CallSession, CallSummary, Recorded, Stamped, Version, WORDS},
     id::SessionId,
 };
-
-/// Where migrations are noted: a table of our own, beside those of whoever shares the database.
-const MIGRATIONS: &str = "call_session_migrations";
-
-/// The migrations with these numbers and names.
-pub(super) fn migrator(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
-    let migration = |&(number, name, sql): &(i64, &'static str, &'static str)| {
-        Migration::new(number, name.into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(sql), false)
-    };
-    let mut migrator = Migrator::with_migrations(steps.iter().map(migration).collect());
-    migrator.dangerous_set_table_name(MIGRATIONS);
-    // Both stores migrate in a transaction that holds a lock. A server of an earlier version may still start.
-    migrator.set_locking(false).set_ignore_missing(true);
-    migrator
-}
 
 /// A number as databases have them.
 pub(super) fn signed(number: u64) -> i64 {
@@ -95,25 +77,6 @@ impl Decided {
         let text = json(&summary)?;
         Ok(Self { summary, rows, text })
     }
-}
-
-/// Which call has one of the names at Twilio that these events bind, if it is another one than `id`. `owners` are the
-/// names that are known, with their calls.
-pub(super) fn taken(id: SessionId, events: &[Stamped], owners: &[(String, Uuid)]) -> Option<CommitError> {
-    events.iter().find_map(|stamped| {
-        let SessionEvent::Bound { call } = &stamped.event else { return None };
-        let (_, owner) = owners.iter().find(|(sid, owner)| *sid == call.to_string() && *owner != id.0)?;
-        Some(CommitError::CallSidTaken { call: call.clone(), owner: SessionId(*owner) })
-    })
-}
-
-/// The names at Twilio that these events bind.
-pub(super) fn bound(events: &[Stamped]) -> Vec<String> {
-    let names = events.iter().filter_map(|stamped| match &stamped.event {
-        SessionEvent::Bound { call } => Some(call.to_string()),
-        _ => None,
-    });
-    names.collect()
 }
 
 /// The index that a list reads from. All are in the order of lists.

@@ -39,6 +39,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::{
     Connection, Sqlite, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::{
@@ -51,7 +52,7 @@ use uuid::Uuid;
 use self::writer::Writer;
 use super::{
     Commit, CommitError, FeedEvent, Page, Position, Query, SessionStore, StoreError,
-    sql::{assemble, list, migrator, parsed, recorded, signed, unsigned, words},
+    sql::{assemble, list, parsed, recorded, signed, unsigned, words},
 };
 use crate::{
     call::{CallSession, CallSummary, NewCall, Recorded, Stamped, Version},
@@ -194,6 +195,21 @@ impl SqliteStore {
         let created = sqlx::query_scalar("select created_at from call_sessions where id = ?").bind(id.0);
         created.fetch_optional(&self.readers).await.map_err(failed)
     }
+}
+
+/// Where migrations are noted: a table of our own, beside those of whoever shares the database.
+const NOTED_IN: &str = "call_session_migrations";
+
+/// The migrations with these numbers and names.
+fn migrator(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migration = |&(number, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(number, name.into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(sql), false)
+    };
+    let mut migrator = Migrator::with_migrations(steps.iter().map(migration).collect());
+    migrator.dangerous_set_table_name(NOTED_IN);
+    // It runs in a transaction that holds the lock. A server of an earlier version may still start.
+    migrator.set_locking(false).set_ignore_missing(true);
+    migrator
 }
 
 /// A connection that writes, with the tables up to date.

@@ -20,7 +20,7 @@ use crate::{
     id::{CommitId, SessionId},
     store::{
         Commit, CommitError, StoreError,
-        sql::{Decided, bound, json, micros, parsed, rows, signed, taken, unsigned},
+        sql::{Decided, json, micros, parsed, rows, signed, unsigned},
     },
 };
 
@@ -354,4 +354,23 @@ async fn take(connection: &mut SqliteConnection, claim: &Claim) -> Result<bool, 
     let row = sqlx::query("insert into call_claims (name, until) values (?, ?) on conflict do nothing");
     let done = row.bind(&claim.key).bind(micros(claim.until)).execute(&mut *connection).await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Which call has one of the names at Twilio that these events bind, if it is another one than `id`. `owners` are the
+/// names that are known, with their calls.
+fn taken(id: SessionId, events: &[Stamped], owners: &[(String, Uuid)]) -> Option<CommitError> {
+    events.iter().find_map(|stamped| {
+        let SessionEvent::Bound { call } = &stamped.event else { return None };
+        let (_, owner) = owners.iter().find(|(sid, owner)| *sid == call.to_string() && *owner != id.0)?;
+        Some(CommitError::CallSidTaken { call: call.clone(), owner: SessionId(*owner) })
+    })
+}
+
+/// The names at Twilio that these events bind.
+fn bound(events: &[Stamped]) -> Vec<String> {
+    let names = events.iter().filter_map(|stamped| match &stamped.event {
+        SessionEvent::Bound { call } => Some(call.to_string()),
+        _ => None,
+    });
+    names.collect()
 }
