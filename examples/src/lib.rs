@@ -3,7 +3,8 @@
 //! Each server is a program of its own: `cargo run -p examples --bin inbound`. All take the same configuration, by flags
 //! or by the environment; `--help` explains it.
 //!
-//! - [`inbound`]: answers the telephone.
+//! - [`inbound`]: answers the telephone, over Twilio Media Streams.
+//! - [`sip`]: confirms attendance, over OpenAI's SIP interface; calls and attendance are kept.
 //!
 //! What they share:
 //!
@@ -20,5 +21,6 @@ pub mod conversation;
 pub mod inbound;
 pub mod model;
 pub mod settings;
+pub mod sip;
 pub mod stream_token;
 pub mod web;

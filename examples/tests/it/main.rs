@@ -6,4 +6,5 @@ mod demo;
 mod failures;
 mod shutdown;
 mod signatures;
+mod sip;
 mod world;
