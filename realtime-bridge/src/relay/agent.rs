@@ -66,11 +66,15 @@ impl Relay {
 
     /// A call that is not run gets its result.
     fn answer_call(&mut self, now: Instant, id: &ToolCallId, outcome: ToolOutcome, output: String) {
+        let known = self.journal.is_of_session(id);
         let Some((run, group)) = self.journal.finish(now, id, outcome, &output) else { return };
         if self.is_over() {
             return;
         }
-        self.add_item(NewItem::ToolOutput { call: run.id.clone(), output });
+        // Another session is told of the run, and knows nothing of the call that had joined it.
+        if known {
+            self.add_item(NewItem::ToolOutput { call: run.id.clone(), output });
+        }
         self.tell(now, CallEvent::ToolAnswered { id: run.id, name: run.name, outcome });
         self.tool_settled(now, group);
     }
