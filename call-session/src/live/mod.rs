@@ -45,6 +45,7 @@
 //! reach the board keeps its calls talking, and loses only those that somebody took meanwhile.
 //!
 //! - [`memory`]: one process. A deployment on SQLite is one server.
+//! - `postgres` (a feature): several servers.
 //! - [`serve`]: a call on the bridge does as it is told.
 //! - [`conformance`](crate::live) (feature `conformance`): holds a board of your own to the contract.
 
@@ -57,6 +58,8 @@ mod error;
 mod held;
 pub mod memory;
 mod node;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod seats;
 mod serve;
 mod table;

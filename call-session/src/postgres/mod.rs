@@ -173,6 +173,11 @@ impl Postgres {
         Ok(Link { way })
     }
 
+    /// Begins a transaction.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Database>, StoreError> {
+        self.pool.begin_with("begin isolation level read committed").await.map_err(failed)
+    }
+
     /// A query as this database takes it: not prepared under a name where a pooler is between.
     pub(crate) fn query(&self, sql: &'static str) -> Query<'static, Database, sqlx::postgres::PgArguments> {
         sqlx::query(sql).persistent(!self.pooler)
@@ -226,15 +231,18 @@ impl Postgres {
 pub(crate) enum Channel {
     /// Something happened to a call.
     Feed,
+    /// A call is with another server, or there is a command or an answer.
+    Live,
 }
 
 impl Channel {
     /// All of them, in the order of their numbers.
-    const ALL: [Self; 1] = [Self::Feed];
+    const ALL: [Self; 2] = [Self::Feed, Self::Live];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Feed => "call_session_feed",
+            Self::Live => "call_session_live",
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod conformance;
 mod faults;
+mod postgres;
 mod serve;
 
 use std::time::Duration;
