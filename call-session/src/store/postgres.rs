@@ -74,6 +74,24 @@ impl PostgresStore {
         &self.postgres
     }
 
+    /// How the database finds the calls of a list, in its own words: the first page, if the query says no other.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the database fails.
+    pub async fn explain(&self, query: &Query) -> Result<Vec<String>, StoreError> {
+        let before = query.before.map(|id| (i64::MAX, id.0));
+        let mut sql = list::<Database>("explain ", query, before, false);
+        let explain = async {
+            let mut link = self.postgres.link().await?;
+            let plan = sql.build_query_scalar().persistent(self.postgres.names_statements());
+            let plan = plan.fetch_all(&mut *link).await.map_err(failed)?;
+            link.done().await?;
+            Ok(plan)
+        };
+        self.postgres.within(explain).await
+    }
+
     async fn owner(&self, sid: &str) -> Result<Option<SessionId>, StoreError> {
         let mut link = self.postgres.link().await?;
         let row = self.postgres.query_scalar("select id from call_sessions where call_sid = $1").bind(sid);
@@ -247,7 +265,7 @@ impl PostgresStore {
                 None => return Ok(Page::default()),
             },
         };
-        let mut sql = list::<Database>(query, before, false);
+        let mut sql = list::<Database>("", query, before, false);
         let mut link = self.postgres.link().await?;
         let rows = sql.build_query_scalar().persistent(self.postgres.names_statements());
         let rows: Vec<String> = rows.fetch_all(&mut *link).await.map_err(failed)?;

@@ -122,7 +122,13 @@ impl Index {
 
 /// The statement that lists calls: the summaries of those that fit, one more than the page has. `before` is when the last
 /// call of the page before was created, and its name. `name_index` says which index to use, where a database takes that.
-pub(super) fn list<DB: Database>(query: &Query, before: Option<(i64, Uuid)>, name_index: bool) -> QueryBuilder<DB>
+/// `explain` comes first: nothing, or what asks for the plan.
+pub(super) fn list<DB: Database>(
+    explain: &str,
+    query: &Query,
+    before: Option<(i64, Uuid)>,
+    name_index: bool,
+) -> QueryBuilder<DB>
 where
     DB::Arguments: Default,
     i64: for<'q> Encode<'q, DB> + Type<DB>,
@@ -141,7 +147,7 @@ where
     // Texts of JSON columns are asked for by name.
     let summary = if name_index { "summary" } else { "summary::text" };
     let limit = signed((query.limit as u64).saturating_add(1));
-    let mut sql = QueryBuilder::new(format!("select {summary} from ("));
+    let mut sql = QueryBuilder::new(format!("{explain}select {summary} from ("));
     for (i, statuses) in arms.iter().enumerate() {
         let union = if i == 0 { "" } else { " union all " };
         sql.push(union).push("select * from (select created_at, id, summary from call_sessions");

@@ -38,7 +38,7 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::{
-    Connection, Sqlite, SqlitePool,
+    Connection, Row, Sqlite, SqlitePool,
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -191,6 +191,18 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
+    /// How the database finds the calls of a list, in its own words: the first page, if the query says no other.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the database fails.
+    pub async fn explain(&self, query: &Query) -> Result<Vec<String>, StoreError> {
+        let before = query.before.map(|id| (i64::MAX, id.0));
+        let mut sql = list::<Sqlite>("explain query plan ", query, before, true);
+        let rows = sql.build().fetch_all(&self.readers).await.map_err(failed)?;
+        rows.iter().map(|row| row.try_get("detail").map_err(failed)).collect()
+    }
+
     async fn created(&self, id: SessionId) -> Result<Option<i64>, StoreError> {
         let created = sqlx::query_scalar("select created_at from call_sessions where id = ?").bind(id.0);
         created.fetch_optional(&self.readers).await.map_err(failed)
@@ -282,7 +294,7 @@ impl SessionStore for SqliteStore {
                 None => return Ok(Page::default()),
             },
         };
-        let mut sql = list::<Sqlite>(query, before, true);
+        let mut sql = list::<Sqlite>("", query, before, true);
         let rows: Vec<String> = sql.build_query_scalar().fetch_all(&self.readers).await.map_err(failed)?;
         let calls = rows.iter().map(|text| parsed(Uuid::nil(), text)).collect::<Result<_, _>>()?;
         Ok(Page::new(calls, query.limit))

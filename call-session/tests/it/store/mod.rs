@@ -3,5 +3,6 @@
 mod crash;
 pub(crate) mod folder;
 mod memory;
+mod plans;
 mod postgres;
 mod sqlite;
