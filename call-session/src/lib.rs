@@ -25,11 +25,13 @@
 //! - [`recorder`]: writes down what happens to a live call, beside the call.
 //! - [`directory`]: who calls are made for and who they are with: agents and customers.
 //! - [`live`]: which server has which call, and commands to it.
+//! - [`handoff`]: hands a caller to a person: strategies, the state machine, the runner.
 //! - [`id`]: the names of calls, streams, people and servers.
 
 pub mod attach;
 pub mod call;
 pub mod directory;
+pub mod handoff;
 pub mod id;
 pub mod live;
 #[cfg(feature = "postgres")]

@@ -5,7 +5,7 @@
 
 use twilio_twiml::sid::CallSid;
 
-use super::{CallSession, HandoffEvent, Line, SessionEvent, Stamped, Status};
+use super::{CallSession, HandoffEvent, Line, PersonLeg, SessionEvent, Stamped, Status};
 use crate::id::StreamId;
 
 /// Why an event cannot happen to a call.
@@ -44,6 +44,9 @@ pub enum Refused {
     /// Nobody hands the caller over.
     #[error("no handoff is under way")]
     NoHandoff,
+    /// The leg is not the one that is waited for: it is over, was given up, or another has the caller.
+    #[error("the leg is not wanted any more")]
+    LegUnwanted,
     /// The crate does not know the event.
     #[error("an event of a later version")]
     Unknown,
@@ -172,31 +175,64 @@ impl CallSession {
 
     fn admit_handoff(&self, event: &HandoffEvent, over: bool) -> Result<bool, Refused> {
         let call = &self.summary;
-        let under_way = matches!(call.status, Status::Transferring | Status::WithAgent);
+        if let HandoffEvent::Requested { .. } = event {
+            return match call.status {
+                _ if over => Err(Refused::Over),
+                Status::Transferring | Status::WithAgent => Err(Refused::HandoffUnderWay),
+                status if !status.is_talking() => Err(Refused::NobodyThere),
+                _ => Ok(true),
+            };
+        }
+        if *event == HandoffEvent::Unknown {
+            return Err(Refused::Unknown);
+        }
+        let handoff = call.handoff.as_ref().ok_or(Refused::NoHandoff)?;
         let leg = |id| call.legs.get(id).ok_or(Refused::NoHandoff);
+        // Legs are told to their end, whatever has become of the call.
         match event {
-            HandoffEvent::Unknown => Err(Refused::Unknown),
-            HandoffEvent::Requested { .. } if over => Err(Refused::Over),
-            HandoffEvent::Requested { .. } if under_way => Err(Refused::HandoffUnderWay),
-            HandoffEvent::Requested { .. } if !call.status.is_talking() => Err(Refused::NobodyThere),
-            HandoffEvent::Requested { .. } => Ok(true),
-            // Legs are told to their end, whatever has become of the call.
-            HandoffEvent::LegBound { leg: id, call: told } => match &leg(id)?.call {
-                None => Ok(true),
-                Some(known) if known == told => Ok(false),
-                Some(known) => Err(Refused::AnotherCall { known: known.clone(), told: told.clone() }),
-            },
-            HandoffEvent::LegEnded { leg: id, .. } => Ok(leg(id)?.ended.is_none()),
-            _ if over => Err(Refused::Over),
-            _ if !under_way => Err(Refused::NoHandoff),
-            HandoffEvent::Dialing { leg, .. } => Ok(!call.legs.contains_key(leg)),
-            HandoffEvent::Accepted { leg: id } => Ok(!leg(id)?.accepted),
-            HandoffEvent::Connected { leg: id } => leg(id).map(|_| call.status != Status::WithAgent),
-            HandoffEvent::Answered { leg: id } => Ok(!leg(id)?.answered),
-            // Told late, when the caller is in the room, they say nothing new.
-            HandoffEvent::FarewellOver => Ok(call.status == Status::Transferring),
-            HandoffEvent::Moving => Ok(call.status == Status::Transferring && !call.moving),
-            HandoffEvent::Returned | HandoffEvent::Failed { .. } => Ok(true),
+            HandoffEvent::Taken { by } => return Ok(handoff.runner.as_ref() != Some(by)),
+            HandoffEvent::LegBound { leg: id, call: told } => {
+                return match &leg(id)?.call {
+                    None => Ok(true),
+                    Some(known) if known == told => Ok(false),
+                    Some(known) => Err(Refused::AnotherCall { known: known.clone(), told: told.clone() }),
+                };
+            }
+            HandoffEvent::GivenUp { leg: id, .. } => return leg(id).map(PersonLeg::is_wanted),
+            HandoffEvent::LegEnded { leg: id, .. } => return Ok(leg(id)?.ended.is_none()),
+            // Told late, they say nothing new.
+            HandoffEvent::Answered { leg: id } => return Ok(!leg(id)?.answered),
+            HandoffEvent::PersonArrived { leg: id } => return Ok(!leg(id)?.arrived),
+            HandoffEvent::CallerAt { place, told } => {
+                return Ok(!over && handoff.caller != *place && !handoff.is_stale(told.as_ref()));
+            }
+            _ => {}
+        }
+        if over {
+            return Err(Refused::Over);
+        }
+        if *event == HandoffEvent::Told {
+            return Ok(!handoff.told);
+        }
+        if !handoff.under_way() {
+            return Err(Refused::NoHandoff);
+        }
+        match event {
+            HandoffEvent::FarewellOver => Ok(handoff.farewell_over.is_none()),
+            HandoffEvent::Moving => Ok(handoff.moving.is_none()),
+            HandoffEvent::Dialing { leg: id, .. } if call.legs.contains_key(id) => Ok(false),
+            // One at a time: two could both accept.
+            HandoffEvent::Dialing { .. } if call.wanted_leg().is_some() => Err(Refused::LegUnwanted),
+            HandoffEvent::Dialing { .. } => Ok(true),
+            HandoffEvent::Accepted { leg: id } if leg(id)?.accepted => Ok(false),
+            HandoffEvent::Accepted { leg: id } if call.wanted_leg() != Some(*id) => Err(Refused::LegUnwanted),
+            HandoffEvent::Accepted { .. } => Ok(true),
+            HandoffEvent::Connected { .. } if handoff.connected.is_some() => Ok(false),
+            HandoffEvent::Connected { leg: id } if !leg(id)?.accepted => Err(Refused::LegUnwanted),
+            HandoffEvent::Connected { .. } | HandoffEvent::Returned | HandoffEvent::Failed { .. } => Ok(true),
+            HandoffEvent::Finished if handoff.connected.is_none() => Err(Refused::NoHandoff),
+            HandoffEvent::Finished => Ok(true),
+            _ => Err(Refused::Unknown),
         }
     }
 }

@@ -2,16 +2,21 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use twilio_twiml::sid::CallSid;
+use twilio_twiml::sid::{CallSid, ConferenceSid};
 
-use crate::id::{AgentId, LegId};
+use super::SessionEvent;
+use crate::{
+    handoff::HandoffPlan,
+    id::{AgentId, LegId, NodeId},
+};
 
 /// Whether the person hears a briefing and accepts before the caller is moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HandoffMode {
-    /// The caller is moved as soon as the person picks up, or before.
+    /// Whoever picks up has the caller.
     Cold,
     /// The person is briefed and accepts first.
     Warm,
@@ -24,12 +29,17 @@ pub enum HandoffMode {
 pub enum HandoffEvent {
     /// It begins.
     Requested {
-        /// Whether the person is briefed first.
-        mode: HandoffMode,
+        /// How it is done.
+        plan: Box<HandoffPlan>,
         /// Who asked for it, as a short fixed name such as `operator`, `agent` or `rule`.
         by: String,
         /// Why, in somebody's words.
         reason: String,
+    },
+    /// A server performs it from now on. The one before, if there was one, stops.
+    Taken {
+        /// The server.
+        by: NodeId,
     },
     /// The agent's last words before the wait were heard, or their time was over.
     FarewellOver,
@@ -39,6 +49,8 @@ pub enum HandoffEvent {
         leg: LegId,
         /// Who; `None` for a number that an operator gave.
         person: Option<AgentId>,
+        /// Which of the plan's candidates, from 0.
+        candidate: usize,
     },
     /// A leg has its name at Twilio.
     LegBound {
@@ -58,50 +70,86 @@ pub enum HandoffEvent {
         /// The leg.
         leg: LegId,
     },
+    /// A leg is not wanted any more. It is ended as soon as that can be done, and takes no call in the meantime.
+    GivenUp {
+        /// The leg.
+        leg: LegId,
+        /// Why, as a short fixed name such as `declined`, `no-answer` or `machine`.
+        cause: String,
+    },
     /// A leg is over, or never came to be.
     LegEnded {
         /// The leg.
         leg: LegId,
-        /// Why, as a short fixed name such as `declined`, `busy`, `no-answer` or `machine`.
+        /// Why, as a short fixed name such as `busy`, `no-answer` or `completed`.
         cause: String,
     },
-    /// The caller is being moved into the room.
+    /// The caller leaves the agent for the person.
     Moving,
-    /// The caller and the person are in the room.
+    /// The caller is somewhere else.
+    CallerAt {
+        /// Where.
+        place: Whereabouts,
+        /// The conference that told it, and the number of what it told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told: Option<(ConferenceSid, u32)>,
+    },
+    /// The person is in the room.
+    PersonArrived {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The caller and the person hear each other.
     Connected {
         /// The person's leg.
         leg: LegId,
     },
-    /// The caller has the agent again, after the person left.
+    /// The caller goes back to the agent, since the person left or somebody took the caller back.
     Returned,
-    /// It came to nothing; the agent still has the caller, or has the caller again.
+    /// The person left, and the caller hears a goodbye.
+    Finished,
+    /// It came to nothing; the agent still has the caller, or gets the caller back.
     Failed {
         /// Why, as a short fixed name.
         cause: String,
     },
+    /// The agent has told the caller that it came to nothing.
+    Told,
     /// A step of a later version of this crate.
     #[serde(other)]
     Unknown,
 }
 
 impl HandoffEvent {
-    /// A short fixed name, as in JSON.
+    /// A short fixed name, as in JSON and in stores.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Requested { .. } => "requested",
+            Self::Taken { .. } => "taken",
             Self::FarewellOver => "farewell-over",
             Self::Dialing { .. } => "dialing",
             Self::LegBound { .. } => "leg-bound",
             Self::Answered { .. } => "answered",
             Self::Accepted { .. } => "accepted",
+            Self::GivenUp { .. } => "given-up",
             Self::LegEnded { .. } => "leg-ended",
             Self::Moving => "moving",
+            Self::CallerAt { .. } => "caller-at",
+            Self::PersonArrived { .. } => "person-arrived",
             Self::Connected { .. } => "connected",
             Self::Returned => "returned",
+            Self::Finished => "finished",
             Self::Failed { .. } => "failed",
+            Self::Told => "told",
             Self::Unknown => "unknown",
         }
+    }
+}
+
+impl From<HandoffEvent> for SessionEvent {
+    fn from(event: HandoffEvent) -> Self {
+        Self::Handoff(event)
     }
 }
 
@@ -109,5 +157,133 @@ impl fmt::Debug for HandoffEvent {
     /// Without the reason, which may be in the caller's words.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// Where the caller is, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Whereabouts {
+    /// With the agent.
+    Agent,
+    /// On the way: the line has the document that leads to the person.
+    OnTheWay,
+    /// In the room, or dialling the person directly.
+    Room,
+    /// Out of the room, about to be told what comes next.
+    Between,
+}
+
+/// How a handoff ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum HandoffEnd {
+    /// The caller went back to the agent after talking with a person.
+    Returned,
+    /// The caller heard a goodbye after talking with a person.
+    Finished,
+    /// It came to nothing, for this reason.
+    Failed(String),
+}
+
+/// The handing over of a caller, made from its events.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Handoff {
+    /// How it is done.
+    pub plan: HandoffPlan,
+    /// Who asked for it, as a short fixed name.
+    pub by: String,
+    /// Why, in somebody's words.
+    pub reason: String,
+    /// When it began.
+    pub requested: Timestamp,
+    /// The server that performs it, once one does.
+    pub runner: Option<NodeId>,
+    /// When the agent's last words before the wait were over.
+    pub farewell_over: Option<Timestamp>,
+    /// The legs that were dialled, in order.
+    pub legs: Vec<LegId>,
+    /// When the caller was to leave the agent.
+    pub moving: Option<Timestamp>,
+    /// Where the caller is, as far as is known.
+    pub caller: Whereabouts,
+    /// Since when the caller is there.
+    pub caller_since: Timestamp,
+    /// When caller and person first heard each other.
+    pub connected: Option<Timestamp>,
+    /// How it ended, and when.
+    pub ended: Option<(Timestamp, HandoffEnd)>,
+    /// Whether the caller was told of a failure.
+    pub told: bool,
+    /// The conference that last told of the caller, and the number of what it told.
+    pub heard: Option<(ConferenceSid, u32)>,
+    /// Conferences before that one.
+    pub past: Vec<ConferenceSid>,
+}
+
+impl fmt::Debug for Handoff {
+    /// Without the reason, which may be in the caller's words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handoff")
+            .field("mode", &self.plan.mode)
+            .field("by", &self.by)
+            .field("legs", &self.legs)
+            .field("caller", &self.caller)
+            .field("connected", &self.connected)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handoff {
+    pub(super) fn new(at: Timestamp, plan: HandoffPlan, by: &str, reason: &str) -> Self {
+        Self {
+            plan,
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            requested: at,
+            runner: None,
+            farewell_over: None,
+            legs: Vec::new(),
+            moving: None,
+            caller: Whereabouts::Agent,
+            caller_since: at,
+            connected: None,
+            ended: None,
+            told: false,
+            heard: None,
+            past: Vec::new(),
+        }
+    }
+
+    /// It has begun and not ended.
+    #[must_use]
+    pub const fn under_way(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// Whether what a conference tells is older than what is known. Each conference numbers what it tells; of several
+    /// with the same name the one that was heard of last counts.
+    pub(super) fn is_stale(&self, told: Option<&(ConferenceSid, u32)>) -> bool {
+        let Some((conference, number)) = told else { return false };
+        self.past.contains(conference)
+            || self.heard.as_ref().is_some_and(|(known, last)| known == conference && number <= last)
+    }
+
+    pub(super) fn caller_at(&mut self, at: Timestamp, place: Whereabouts) {
+        (self.caller, self.caller_since) = (place, at);
+    }
+
+    pub(super) fn heard_of(&mut self, told: &(ConferenceSid, u32)) {
+        if let Some((known, _)) = &self.heard
+            && *known != told.0
+        {
+            self.past.push(known.clone());
+        }
+        self.heard = Some(told.clone());
     }
 }

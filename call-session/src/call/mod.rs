@@ -34,13 +34,18 @@ mod status;
 
 pub use admit::Refused;
 pub use event::{Recorded, SessionEvent, Stamped, Version};
-pub use handoff::{HandoffEvent, HandoffMode};
-pub use next::{DRAINED, KEYS, NO_MODEL, Next};
+pub use handoff::{Handoff, HandoffEnd, HandoffEvent, HandoffMode, Whereabouts};
+pub use next::{DRAINED, KEYS, NO_MODEL, Next, Place};
 pub use parts::{
     AnsweredBy, Direction, Ending, Line, Mode, NewCall, Outcome, Recording, RecordingStatus, Speaker, ToolOutcome,
     ToolRun, Usage,
 };
 pub use progress::{machine, progress, reconciled, recording};
+<<<<<<< HEAD
 pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, Note, PersonLeg, Times, WORDS};
+=======
+pub(crate) use session::NEVER_PLACED;
+pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, Note, PersonLeg, Times};
+>>>>>>> 86b0430 (Plan and decide how a caller is handed to a person)
 pub use settings::ConversationSettings;
 pub use status::Status;

@@ -1,7 +1,10 @@
 //! What the caller gets when a stretch of audio is over.
 
-use super::{Attachment, CallSummary, Status};
-use crate::id::StreamId;
+use super::{Attachment, CallSummary, HandoffEnd, PersonLeg};
+use crate::{
+    handoff::Route,
+    id::{LegId, StreamId},
+};
 
 /// How often in a row a stream may fail before the caller said anything on it. What fails twice would fail again, and a
 /// caller is not sent round in circles.
@@ -16,6 +19,25 @@ pub const KEYS: &str = "keys";
 /// The cause of a stream for which there was no model. It was tried for seconds already: the caller is not made to wait
 /// for it again.
 pub const NO_MODEL: &str = "no-model";
+
+/// Where the caller shall be. Every document that a caller's leg asks for follows from this, so that it does not matter
+/// which door asks, or when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Place {
+    /// With the agent.
+    Agent,
+    /// In the room.
+    Room,
+    /// Dialling a person directly.
+    Dial(LegId),
+    /// Waiting until it is known who is dialled next.
+    Wait,
+    /// Hearing a goodbye, then nowhere.
+    Goodbye,
+    /// Nowhere: the call is over.
+    Gone,
+}
 
 /// What the caller gets when a stretch of audio is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +56,29 @@ pub enum Next {
 }
 
 impl CallSummary {
+    /// Where the caller shall be now.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        if self.status.is_terminal() {
+            return Place::Gone;
+        }
+        let Some(handoff) = &self.handoff else { return Place::Agent };
+        match (&handoff.ended, handoff.plan.route) {
+            (Some((_, HandoffEnd::Finished)), _) => Place::Goodbye,
+            (Some(_), _) => Place::Agent,
+            (None, _) if handoff.moving.is_none() => Place::Agent,
+            (None, Route::Room) => Place::Room,
+            (None, Route::Direct) => self.wanted_leg().map_or(Place::Wait, Place::Dial),
+        }
+    }
+
+    /// The leg that is waited for, or has the caller: there is at most one.
+    #[must_use]
+    pub fn wanted_leg(&self) -> Option<LegId> {
+        let handoff = self.handoff.as_ref()?;
+        handoff.legs.iter().copied().rfind(|leg| self.legs.get(leg).is_some_and(PersonLeg::is_wanted))
+    }
+
     /// What the caller gets now that this stream is over, however it ended. A stream of which nothing was heard counts as
     /// lost.
     ///
@@ -52,11 +97,10 @@ impl CallSummary {
     /// ```
     #[must_use]
     pub fn after_stream(&self, stream: StreamId) -> Next {
-        if self.status.is_terminal() {
-            return Next::HangUp;
-        }
-        if self.status == Status::WithAgent || self.moving {
-            return Next::Room;
+        match self.place() {
+            Place::Agent => {}
+            Place::Goodbye | Place::Gone => return Next::HangUp,
+            Place::Room | Place::Dial(_) | Place::Wait => return Next::Room,
         }
         let last = self.attachments.last().filter(|last| last.stream != stream && last.detached.is_none());
         if last.is_some_and(|last| last.node.is_some()) {

@@ -10,10 +10,13 @@ use twilio_twiml::{
 };
 
 use super::{
-    AnsweredBy, ConversationSettings, Direction, Ending, HandoffEvent, Line, Mode, NewCall, Outcome, Recorded,
-    Recording, SessionEvent, Speaker, Stamped, Status, ToolRun, Usage, Version,
+    AnsweredBy, ConversationSettings, Direction, Ending, Handoff, HandoffEnd, HandoffEvent, Line, Mode, NewCall,
+    Outcome, Recorded, Recording, SessionEvent, Speaker, Stamped, Status, ToolRun, Usage, Version, Whereabouts,
 };
 use crate::id::{AgentId, CustomerId, LegId, NodeId, SessionId, StreamId};
+
+/// The cause of a leg of which nothing was ever seen at Twilio.
+pub(crate) const NEVER_PLACED: &str = "never-placed";
 
 /// When a call came to each step; `None` for those it has not come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,8 +79,24 @@ pub struct PersonLeg {
     /// Whether the person picked up.
     #[serde(default)]
     pub answered: bool,
+    /// When it was dialled.
+    pub dialed: Timestamp,
+    /// Which of its handoff's candidates, from 0.
+    pub candidate: usize,
+    /// When the person picked up.
+    #[serde(default)]
+    pub answered_at: Option<Timestamp>,
     /// Whether the person took the call.
     pub accepted: bool,
+    /// When the person took the call.
+    #[serde(default)]
+    pub accepted_at: Option<Timestamp>,
+    /// Whether the person came to the room.
+    #[serde(default)]
+    pub arrived: bool,
+    /// Why it is not wanted any more, if it is not.
+    #[serde(default)]
+    pub given_up: Option<String>,
     /// How it ended.
     pub ended: Option<String>,
 }
@@ -127,6 +146,9 @@ pub struct CallSummary {
     pub conference: Option<ConferenceSid>,
     /// The legs of persons on our side.
     pub legs: BTreeMap<LegId, PersonLeg>,
+    /// The handing over of the caller, the newest if there were several.
+    #[serde(default)]
+    pub handoff: Option<Handoff>,
     /// The caller is being moved into the room of the conference.
     pub moving: bool,
     /// What the models have used.
@@ -209,6 +231,7 @@ impl CallSummary {
             recordings: Vec::new(),
             conference: None,
             legs: BTreeMap::new(),
+            handoff: None,
             moving: false,
             usage: Usage::default(),
             end_requested: None,
@@ -254,6 +277,9 @@ impl CallSummary {
                 }
                 self.times.connected.get_or_insert(at);
                 self.times.answered.get_or_insert(at);
+                if let Some(handoff) = &mut self.handoff {
+                    handoff.caller_at(at, Whereabouts::Agent);
+                }
             }
             SessionEvent::StreamDetached { stream, cause, orderly } => {
                 if let Some(attachment) = self.find(*stream) {
@@ -308,39 +334,77 @@ impl CallSummary {
     }
 
     fn hand_over(&mut self, at: Timestamp, event: &HandoffEvent) {
+        if let HandoffEvent::Requested { plan, by, reason } = event {
+            self.times.transferring.get_or_insert(at);
+            self.moving = false;
+            self.handoff = Some(Handoff::new(at, (**plan).clone(), by, reason));
+            return;
+        }
+        let Some(handoff) = &mut self.handoff else { return };
         match event {
-            HandoffEvent::Requested { .. } => _ = self.times.transferring.get_or_insert(at),
-            HandoffEvent::Dialing { leg, person } => {
-                let new = PersonLeg::new(person.clone());
-                self.legs.insert(*leg, new);
+            HandoffEvent::Taken { by } => handoff.runner = Some(by.clone()),
+            HandoffEvent::FarewellOver => handoff.farewell_over = Some(at),
+            HandoffEvent::Dialing { leg, person, candidate } => {
+                handoff.legs.push(*leg);
+                self.legs.insert(*leg, PersonLeg::new(person.clone(), at, *candidate));
             }
-            HandoffEvent::LegBound { leg, call } => {
-                if let Some(leg) = self.legs.get_mut(leg) {
-                    leg.call = Some(call.clone());
+            HandoffEvent::Moving => {
+                handoff.moving = Some(at);
+                self.moving = true;
+            }
+            HandoffEvent::CallerAt { place, told } => {
+                handoff.caller_at(at, *place);
+                if let Some(told) = told {
+                    handoff.heard_of(told);
+                    self.conference = Some(told.0.clone());
                 }
             }
-            HandoffEvent::Answered { leg } => {
-                if let Some(leg) = self.legs.get_mut(leg) {
-                    leg.answered = true;
-                }
-            }
-            HandoffEvent::Accepted { leg } => {
-                if let Some(leg) = self.legs.get_mut(leg) {
-                    leg.accepted = true;
-                }
-            }
-            HandoffEvent::LegEnded { leg, cause } => {
-                if let Some(leg) = self.legs.get_mut(leg) {
-                    leg.ended = Some(cause.clone());
-                }
-            }
-            HandoffEvent::Moving => self.moving = true,
             HandoffEvent::Connected { .. } => {
+                handoff.connected.get_or_insert(at);
                 self.moving = false;
                 self.times.with_agent.get_or_insert(at);
             }
-            HandoffEvent::Returned | HandoffEvent::Failed { .. } => self.moving = false,
-            HandoffEvent::FarewellOver | HandoffEvent::Unknown => {}
+            HandoffEvent::Returned => self.close_handoff(at, HandoffEnd::Returned),
+            HandoffEvent::Finished => self.close_handoff(at, HandoffEnd::Finished),
+            HandoffEvent::Failed { cause } => self.close_handoff(at, HandoffEnd::Failed(cause.clone())),
+            HandoffEvent::Told => handoff.told = true,
+            leg => self.leg_did(at, leg),
+        }
+    }
+
+    fn close_handoff(&mut self, at: Timestamp, end: HandoffEnd) {
+        self.moving = false;
+        if let Some(handoff) = &mut self.handoff {
+            handoff.ended = Some((at, end));
+        }
+    }
+
+    fn leg_did(&mut self, at: Timestamp, event: &HandoffEvent) {
+        let id = match event {
+            HandoffEvent::LegBound { leg, .. }
+            | HandoffEvent::Answered { leg }
+            | HandoffEvent::Accepted { leg }
+            | HandoffEvent::GivenUp { leg, .. }
+            | HandoffEvent::LegEnded { leg, .. }
+            | HandoffEvent::PersonArrived { leg } => leg,
+            _ => return,
+        };
+        let Some(leg) = self.legs.get_mut(id) else { return };
+        match event {
+            HandoffEvent::LegBound { call, .. } => {
+                leg.call = Some(call.clone());
+                // It was taken for one that never came to be, and there it is.
+                leg.ended = leg.ended.take().filter(|cause| cause != NEVER_PLACED);
+            }
+            HandoffEvent::Accepted { .. } => {
+                leg.accepted = true;
+                leg.accepted_at = Some(at);
+                leg.picked_up(at);
+            }
+            HandoffEvent::GivenUp { cause, .. } => leg.given_up = Some(cause.clone()),
+            HandoffEvent::LegEnded { cause, .. } => leg.ended = Some(cause.clone()),
+            HandoffEvent::PersonArrived { .. } => leg.arrived = true,
+            _ => leg.picked_up(at),
         }
     }
 
@@ -367,8 +431,31 @@ impl CallSummary {
 }
 
 impl PersonLeg {
-    const fn new(person: Option<AgentId>) -> Self {
-        Self { person, call: None, answered: false, accepted: false, ended: None }
+    const fn new(person: Option<AgentId>, dialed: Timestamp, candidate: usize) -> Self {
+        Self {
+            person,
+            call: None,
+            answered: false,
+            dialed,
+            candidate,
+            answered_at: None,
+            accepted: false,
+            accepted_at: None,
+            arrived: false,
+            given_up: None,
+            ended: None,
+        }
+    }
+
+    fn picked_up(&mut self, at: Timestamp) {
+        self.answered = true;
+        self.answered_at.get_or_insert(at);
+    }
+
+    /// It is not over, and still wanted.
+    #[must_use]
+    pub const fn is_wanted(&self) -> bool {
+        self.ended.is_none() && self.given_up.is_none()
     }
 }
 

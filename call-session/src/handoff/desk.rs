@@ -1,0 +1,119 @@
+//! What a runner remembers of what it has tried. Gone with the process: everything that must outlive it is an event.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+
+use super::machine::Effect;
+use crate::id::{LegId, NodeId};
+
+/// The longest wait between two attempts at the same thing.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Something that is tried, maybe more than once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Task {
+    Farewell,
+    Dial(LegId),
+    Find(LegId),
+    End(LegId),
+    /// To the person.
+    MoveOut,
+    /// Back to the agent, or to the goodbye.
+    MoveBack,
+    LeaveStream,
+    Look,
+    Tell,
+}
+
+/// How far something is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tried {
+    pub(super) running: bool,
+    /// How often it was begun.
+    pub(super) times: u32,
+    /// How often it certainly did not happen, or nobody knows.
+    pub(super) failed: u32,
+    /// When it last ended.
+    pub(super) ended: Option<Timestamp>,
+}
+
+/// What a runner remembers of what it has tried.
+#[derive(Debug)]
+pub struct Desk {
+    pub(super) me: NodeId,
+    /// When it began.
+    pub(super) since: Timestamp,
+    /// The handoff was begun by another runner, so that nobody here knows what is under way.
+    pub(super) inherited: bool,
+    tried: BTreeMap<Task, Tried>,
+    /// Legs that only this runner can have dialled.
+    mine: Vec<LegId>,
+}
+
+impl Desk {
+    /// Nothing tried yet.
+    #[must_use]
+    pub const fn new(me: NodeId, since: Timestamp, inherited: bool) -> Self {
+        Self { me, since, inherited, tried: BTreeMap::new(), mine: Vec::new() }
+    }
+
+    /// The server it is of.
+    #[must_use]
+    pub const fn me(&self) -> &NodeId {
+        &self.me
+    }
+
+    /// A leg of this name may be proposed from here on, and by nobody else.
+    pub fn offer(&mut self, leg: LegId) {
+        self.mine.push(leg);
+    }
+
+    pub(super) fn is_mine(&self, leg: LegId) -> bool {
+        self.mine.contains(&leg)
+    }
+
+    pub(super) fn tried(&self, task: Task) -> Tried {
+        self.tried.get(&task).copied().unwrap_or_default()
+    }
+
+    /// This is being done.
+    pub fn begin(&mut self, effect: &Effect) {
+        let tried = self.tried.entry(effect.task()).or_default();
+        tried.running = true;
+        tried.times += 1;
+    }
+
+    /// This was done, or it is not known whether it was.
+    pub fn end(&mut self, effect: &Effect, well: bool, now: Timestamp) {
+        let tried = self.tried.entry(effect.task()).or_default();
+        tried.running = false;
+        tried.ended = Some(now);
+        if !well {
+            tried.failed += 1;
+        }
+    }
+
+    /// When it may be tried again: each time after twice the pause.
+    pub(super) fn next(&self, task: Task, pause: Duration) -> Due {
+        let tried = self.tried(task);
+        if tried.running {
+            return Due::Running;
+        }
+        let Some(ended) = tried.ended else { return Due::At(Timestamp::MIN) };
+        let pause = pause.saturating_mul(1 << tried.times.saturating_sub(1).min(8)).min(LONGEST_PAUSE);
+        Due::At(after(ended, pause))
+    }
+}
+
+/// When something may be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Running,
+    At(Timestamp),
+}
+
+/// A time and a while.
+pub(super) fn after(at: Timestamp, pause: Duration) -> Timestamp {
+    at.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,281 @@
+//! What is heard of a handoff, as proposals to the call, and what each leg is told in return. Pure.
+//!
+//! Callbacks come late, twice and in any order. None of these proposals is refused by the call they were made for, so that
+//! each can be given to [`store::update`](crate::store::update) as it is.
+
+use twilio_twiml::{
+    sid::CallSid,
+    webhook::{ConferenceHappening, ConferenceProgress},
+    words::{AnsweredBy, CallStatus},
+};
+
+use super::{machine::closing, plan::HandoffPlan};
+use crate::{
+    call::{
+        CallSession, CallSummary, Ending, HandoffEvent, HandoffMode, Mode, PersonLeg, Place, SessionEvent, Status,
+        Whereabouts,
+    },
+    id::{LegId, SessionId},
+};
+
+/// The room of a call: one name, whoever asks.
+#[must_use]
+pub fn room_name(call: SessionId) -> String {
+    format!("call-{call}")
+}
+
+/// Somebody wants the caller handed over.
+#[must_use]
+pub fn request(plan: HandoffPlan, by: impl Into<String>, reason: impl Into<String>) -> SessionEvent {
+    HandoffEvent::Requested { plan: Box::new(plan), by: by.into(), reason: reason.into() }.into()
+}
+
+/// Somebody takes the caller back to the agent, whatever the handoff has come to. Nothing if there is none under way.
+#[must_use]
+pub fn take_back(call: &CallSession) -> Vec<SessionEvent> {
+    let call = &call.summary;
+    let Some(handoff) = call.handoff.as_ref().filter(|handoff| handoff.under_way()) else { return Vec::new() };
+    let end = if handoff.connected.is_some() {
+        HandoffEvent::Returned
+    } else {
+        HandoffEvent::Failed { cause: "taken-back".into() }
+    };
+    let mut events: Vec<SessionEvent> = Vec::new();
+    events.extend(call.wanted_leg().map(|leg| give_up(leg, "taken-back")));
+    events.push(end.into());
+    events
+}
+
+/// What Twilio says has become of a person's leg.
+#[must_use]
+pub fn leg_progress(call: &CallSession, id: LegId, sid: &CallSid, status: &CallStatus) -> Vec<SessionEvent> {
+    let Some(leg) = call.summary.legs.get(&id).filter(|leg| leg.call.as_ref().is_none_or(|known| known == sid)) else {
+        return Vec::new();
+    };
+    let mut events: Vec<SessionEvent> = vec![HandoffEvent::LegBound { leg: id, call: sid.clone() }.into()];
+    match status {
+        CallStatus::InProgress => events.extend(picked_up(&call.summary, id)),
+        ended => events.extend(over(leg, ended).map(|cause| leg_ended(id, cause))),
+    }
+    events
+}
+
+/// Asynchronous detection says who picked up a person's leg.
+#[must_use]
+pub fn leg_machine(call: &CallSession, id: LegId, by: &AnsweredBy) -> Vec<SessionEvent> {
+    // Whoever has pressed a key is no machine, whatever it sounds like.
+    let undecided = call.summary.legs.get(&id).is_some_and(|leg| leg.is_wanted() && !leg.accepted);
+    let machine = by.is_machine() || matches!(by, AnsweredBy::Fax);
+    if machine && undecided { vec![give_up(id, "machine")] } else { Vec::new() }
+}
+
+/// A person's leg asks for its first document: somebody, or something, picked up. Cold, that is taking the call.
+#[must_use]
+pub fn answer_leg(call: &CallSession, id: LegId, sid: &CallSid, by: Option<&AnsweredBy>) -> Vec<SessionEvent> {
+    let mut events = leg_progress(call, id, sid, &CallStatus::InProgress);
+    if let Some(by) = by {
+        events.extend(leg_machine(call, id, by));
+    }
+    let cold = call.summary.handoff.as_ref().is_some_and(|handoff| handoff.plan.mode == HandoffMode::Cold);
+    if cold && events.iter().all(|event| !matches!(event, SessionEvent::Handoff(HandoffEvent::GivenUp { .. }))) {
+        events.extend(accept(call, id));
+    }
+    events
+}
+
+/// What a person answered to the briefing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// They take the call.
+    Accept,
+    /// They do not.
+    Decline,
+    /// It could not be understood, or nothing was said.
+    Unclear,
+}
+
+impl Verdict {
+    /// What a person said by keys or words, in Japanese or English. A key outweighs words.
+    ///
+    /// ```
+    /// use call_session::handoff::Verdict;
+    ///
+    /// assert_eq!(Verdict::of(Some("1"), None), Verdict::Accept);
+    /// assert_eq!(Verdict::of(None, Some("はい、お願いします")), Verdict::Accept);
+    /// assert_eq!(Verdict::of(None, Some("No, not now")), Verdict::Decline);
+    /// assert_eq!(Verdict::of(None, Some("hello?")), Verdict::Unclear);
+    /// ```
+    #[must_use]
+    pub fn of(keys: Option<&str>, words: Option<&str>) -> Self {
+        match keys.filter(|keys| !keys.is_empty()) {
+            Some("1") => return Self::Accept,
+            Some("2" | "9") => return Self::Decline,
+            Some(_) => return Self::Unclear,
+            None => {}
+        }
+        let words = words.unwrap_or_default().to_lowercase();
+        let says = |some: &[&str]| some.iter().any(|word| words.contains(word));
+        let word =
+            |some: &[&str]| words.split(|letter: char| !letter.is_alphanumeric()).any(|word| some.contains(&word));
+        // "No, yes" is no consent: whoever is in doubt is asked again.
+        if says(&["いいえ", "無理", "できません", "出られません", "だめ", "ダメ"])
+            || word(&["no", "not", "decline", "busy"])
+        {
+            Self::Decline
+        } else if says(&["はい", "お願いします", "つないで", "大丈夫", "受けます"])
+            || word(&["yes", "yeah", "accept", "okay", "ok", "sure"])
+        {
+            Self::Accept
+        } else {
+            Self::Unclear
+        }
+    }
+}
+
+/// A person has answered the briefing. Whether the acceptance came in time is seen in the call afterwards.
+#[must_use]
+pub fn verdict(call: &CallSession, id: LegId, verdict: Verdict) -> Vec<SessionEvent> {
+    let undecided = call.summary.legs.get(&id).is_some_and(|leg| leg.is_wanted() && !leg.accepted);
+    match verdict {
+        Verdict::Accept => accept(call, id),
+        Verdict::Decline if undecided => vec![give_up(id, "declined")],
+        Verdict::Decline | Verdict::Unclear => Vec::new(),
+    }
+}
+
+/// What a person's leg is told now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LegPlace {
+    /// The briefing, and the question.
+    Briefing,
+    /// The room. Of a direct dial: the caller.
+    Room,
+    /// That there is nothing to be done any more, then the end.
+    Gone,
+}
+
+/// What a person's leg is told now. Only who accepted comes to the caller.
+#[must_use]
+pub fn leg_place(call: &CallSummary, id: LegId) -> LegPlace {
+    let under_way = call.handoff.as_ref().is_some_and(|handoff| handoff.under_way() && handoff.legs.contains(&id));
+    match call.legs.get(&id) {
+        Some(leg) if leg.is_wanted() && under_way && !call.status.is_terminal() => {
+            if leg.accepted {
+                LegPlace::Room
+            } else {
+                LegPlace::Briefing
+            }
+        }
+        _ => LegPlace::Gone,
+    }
+}
+
+/// The caller's leg asks for its document, at whichever door: where it gets to is known then.
+#[must_use]
+pub fn caller_fetched(call: &CallSession) -> Vec<SessionEvent> {
+    let Some(handoff) = &call.summary.handoff else { return Vec::new() };
+    let place = match call.summary.place() {
+        Place::Room if handoff.caller != Whereabouts::Room => Whereabouts::OnTheWay,
+        Place::Dial(_) => Whereabouts::Room,
+        // A stream says itself that it is up; turn by turn there is none.
+        Place::Agent if call.summary.mode == Mode::Conference => Whereabouts::Agent,
+        _ => return Vec::new(),
+    };
+    vec![HandoffEvent::CallerAt { place, told: None }.into()]
+}
+
+/// The caller's leg is out of the room, or its direct dial is over, and asks what comes next. With `dialed`, what became
+/// of the leg that it dialled.
+#[must_use]
+pub fn caller_leaves_room(call: &CallSession, dialed: Option<&CallStatus>) -> Vec<SessionEvent> {
+    let call = &call.summary;
+    let Some(handoff) = &call.handoff else { return Vec::new() };
+    let mut events: Vec<SessionEvent> = vec![HandoffEvent::CallerAt { place: Whereabouts::Between, told: None }.into()];
+    let leg = call.wanted_leg().and_then(|id| call.legs.get(&id).map(|leg| (id, leg)));
+    let Some((id, leg)) = leg.filter(|_| handoff.under_way()) else { return events };
+    if let Place::Dial(_) = call.place() {
+        let cause = dialed.and_then(|status| over(leg, status)).unwrap_or("completed");
+        events.push(leg_ended(id, cause));
+    } else if leg.accepted && (leg.arrived || handoff.connected.is_some()) {
+        // The room closes when the person leaves.
+        events.push(give_up(id, "left"));
+    }
+    if handoff.connected.is_some() {
+        events.push(closing(handoff.plan.after).into());
+    }
+    events
+}
+
+/// What happened in the room.
+#[must_use]
+pub fn room_progress(call: &CallSession, told: &ConferenceProgress) -> Vec<SessionEvent> {
+    let call = &call.summary;
+    let Some(sid) = &told.call_sid else { return Vec::new() };
+    if call.call_sid.as_ref() == Some(sid) {
+        return caller_in_room(told);
+    }
+    let Some((id, leg)) = call.legs.iter().find(|(_, leg)| leg.call.as_ref() == Some(sid)) else { return Vec::new() };
+    match told.event {
+        ConferenceHappening::Join => vec![HandoffEvent::PersonArrived { leg: *id }.into()],
+        ConferenceHappening::Leave => {
+            let ended = told.participant_call_status.as_ref().and_then(|status| over(leg, status));
+            vec![ended.map_or_else(|| give_up(*id, "left"), |cause| leg_ended(*id, cause))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn caller_in_room(told: &ConferenceProgress) -> Vec<SessionEvent> {
+    let place = match told.event {
+        ConferenceHappening::Join => Whereabouts::Room,
+        ConferenceHappening::Leave => Whereabouts::Between,
+        _ => return Vec::new(),
+    };
+    let number = told.sequence_number.map(|number| (told.conference_sid.clone(), number));
+    let mut events = vec![HandoffEvent::CallerAt { place, told: number }.into()];
+    if place == Whereabouts::Between && told.participant_call_status == Some(CallStatus::Completed) {
+        events.push(SessionEvent::Ended(Ending::new(Status::Completed, "caller-hung-up")));
+    }
+    events
+}
+
+/// A person picked up, or something did.
+fn picked_up(call: &CallSummary, id: LegId) -> Vec<SessionEvent> {
+    let mut events = vec![HandoffEvent::Answered { leg: id }.into()];
+    let direct = call.place() == Place::Dial(id);
+    let cold = call.handoff.as_ref().is_some_and(|handoff| handoff.plan.mode == HandoffMode::Cold);
+    if direct && cold {
+        // The line itself has put them through.
+        events.push(HandoffEvent::Accepted { leg: id }.into());
+    }
+    events
+}
+
+fn accept(call: &CallSession, id: LegId) -> Vec<SessionEvent> {
+    let event = HandoffEvent::Accepted { leg: id }.into();
+    // Too late is not an error here: whoever asks sees in the call that nothing came of it.
+    if call.admit(&event).is_ok() { vec![event] } else { Vec::new() }
+}
+
+fn give_up(leg: LegId, cause: &str) -> SessionEvent {
+    HandoffEvent::GivenUp { leg, cause: cause.to_owned() }.into()
+}
+
+pub(super) fn leg_ended(leg: LegId, cause: &str) -> SessionEvent {
+    HandoffEvent::LegEnded { leg, cause: cause.to_owned() }.into()
+}
+
+/// Why a leg with this status is over, if it is.
+pub(super) const fn over(leg: &PersonLeg, status: &CallStatus) -> Option<&'static str> {
+    match status {
+        CallStatus::Completed if leg.accepted => Some("completed"),
+        CallStatus::Completed => Some("hung-up"),
+        CallStatus::Busy => Some("busy"),
+        CallStatus::NoAnswer => Some("no-answer"),
+        CallStatus::Failed => Some("failed"),
+        CallStatus::Canceled => Some("canceled"),
+        _ => None,
+    }
+}
