@@ -211,7 +211,7 @@ impl CallSession {
         if over {
             return Err(Refused::Over);
         }
-        if *event == HandoffEvent::Told {
+        if *event == HandoffEvent::Told && !handoff.under_way() {
             return Ok(!handoff.told);
         }
         if !handoff.under_way() {

@@ -41,11 +41,7 @@ pub use parts::{
     ToolRun, Usage,
 };
 pub use progress::{machine, progress, reconciled, recording};
-<<<<<<< HEAD
-pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, Note, PersonLeg, Times, WORDS};
-=======
 pub(crate) use session::NEVER_PLACED;
-pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, Note, PersonLeg, Times};
->>>>>>> 86b0430 (Plan and decide how a caller is handed to a person)
+pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, Note, PersonLeg, Times, WORDS};
 pub use settings::ConversationSettings;
 pub use status::Status;

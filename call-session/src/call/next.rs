@@ -66,7 +66,7 @@ impl CallSummary {
         match (&handoff.ended, handoff.plan.route) {
             (Some((_, HandoffEnd::Finished)), _) => Place::Goodbye,
             (Some(_), _) => Place::Agent,
-            (None, _) if handoff.moving.is_none() => Place::Agent,
+            (None, _) if handoff.moving.is_none() && handoff.connected.is_none() => Place::Agent,
             (None, Route::Room) => Place::Room,
             (None, Route::Direct) => self.wanted_leg().map_or(Place::Wait, Place::Dial),
         }

@@ -5,6 +5,7 @@
 //! - [`decide`] is the state machine: what a handoff needs now. Pure.
 //! - What Twilio tells of legs and rooms becomes proposals to the call: [`leg_progress`], [`room_progress`],
 //!   [`answer_leg`], [`verdict`], [`caller_leaves_room`].
+//! - [`HandoffRunner`] performs what it decides, by way of a [`Telephone`] and a [`CallerAgent`], on whichever server.
 //! - What a leg hears follows from the call alone: [`CallSummary::place`](crate::call::CallSummary::place) for the caller,
 //!   [`leg_place`] for a person.
 //!
@@ -31,6 +32,8 @@ mod desk;
 mod machine;
 mod news;
 mod plan;
+mod ports;
+mod runner;
 mod strategy;
 
 pub use desk::Desk;
@@ -40,6 +43,8 @@ pub use news::{
     room_name, room_progress, take_back, verdict,
 };
 pub use plan::{AfterPerson, Briefing, Candidate, Company, HandoffPlan, Limits, Route};
+pub use ports::{CallerAgent, Clock, Detection, Dial, LineError, NoAgent, SystemClock, Telephone};
+pub use runner::{HandoffRunner, RunEnd};
 pub use strategy::{
     Ask, Availability, ConferenceRedirect, DirectDial, HandoffSettings, HandoffStrategy, NoOne, Person, Wanted,
     WarmTransfer,

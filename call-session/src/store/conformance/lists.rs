@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{Store, at, new_call};
 use crate::{
     call::{CallSummary, Direction, Ending, HandoffEvent, HandoffMode, Mode, NewCall, Outcome, SessionEvent, Status},
+    handoff::{Candidate, HandoffPlan},
     id::{AgentId, CustomerId, SessionId},
     store::Query,
 };
@@ -55,7 +56,8 @@ async fn all_sorts(store: &Store) -> Vec<CallSummary> {
         let began = at(1000 * (i as i64 / 4));
         let id = SessionId::new();
         let mut session = store.create(id, began, call, vec![]).await.expect("a new call is kept");
-        let requested = HandoffEvent::Requested { mode: HandoffMode::Cold, by: "rule".into(), reason: "asked".into() };
+        let plan = HandoffPlan::new(HandoffMode::Cold, "+81312345678", vec![Candidate::new(None, "+81311112222")]);
+        let requested = HandoffEvent::Requested { plan: Box::new(plan), by: "rule".into(), reason: "asked".into() };
         let proposals = match i % 7 {
             0 => vec![],
             1 => vec![SessionEvent::Ringing],

@@ -6,6 +6,7 @@ use crate::{
         AnsweredBy, CallSession, ConversationSettings, Ending, HandoffEvent, HandoffMode, Line, Outcome, Recording,
         RecordingStatus, SessionEvent, Speaker, Stamped, Status, ToolOutcome, ToolRun, Usage, Version,
     },
+    handoff::{Candidate, HandoffPlan},
     id::{LegId, NodeId, SessionId, StreamId},
     store::Commit,
 };
@@ -18,10 +19,11 @@ pub async fn every_event_is_kept(store: Store) {
     let recording = "RE0123456789abcdef0123456789abcdef".parse().expect("a name");
     let mut usage = Usage::default();
     (usage.input, usage.seconds) = (u64::from(u32::MAX) + 1, 0.1 + 0.2);
+    let plan = HandoffPlan::new(HandoffMode::Warm, "+81312345678", vec![Candidate::new(None, "+81311112222")]);
     let handoff = [
-        HandoffEvent::Requested { mode: HandoffMode::Warm, by: "operator".into(), reason: "asked for".into() },
+        HandoffEvent::Requested { plan: Box::new(plan), by: "operator".into(), reason: "asked for".into() },
         HandoffEvent::FarewellOver,
-        HandoffEvent::Dialing { leg, person: Some("agent-1".parse().expect("a name")) },
+        HandoffEvent::Dialing { leg, person: Some("agent-1".parse().expect("a name")), candidate: 0 },
         HandoffEvent::Answered { leg },
         HandoffEvent::Accepted { leg },
         HandoffEvent::Moving,

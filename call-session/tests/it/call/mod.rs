@@ -9,8 +9,9 @@ use call_session::{
     call::{
         AnsweredBy, CallSession, ConversationSettings, Ending, HandoffEvent, HandoffMode, Line, NewCall, Outcome,
         Recorded, Recording, RecordingStatus, SessionEvent, Speaker, Stamped, Status, ToolOutcome, ToolRun, Usage,
-        Version,
+        Version, Whereabouts,
     },
+    handoff::{Candidate, HandoffPlan},
     id::{LegId, NodeId, SessionId, StreamId},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -154,24 +155,36 @@ pub(crate) fn samples() -> Vec<SessionEvent> {
 
 fn handoff() -> Vec<HandoffEvent> {
     let person = Some("agent-2".parse().unwrap());
-    let requested =
-        HandoffEvent::Requested { mode: HandoffMode::Warm, by: "agent".into(), reason: "secret-reason".into() };
+    let conference = "CF0123456789abcdef0123456789abcdef".parse().unwrap();
     vec![
-        requested,
+        requested("secret-reason"),
         HandoffEvent::FarewellOver,
-        HandoffEvent::Dialing { leg: leg(1), person },
-        HandoffEvent::Dialing { leg: leg(2), person: None },
+        HandoffEvent::Dialing { leg: leg(1), person, candidate: 0 },
+        HandoffEvent::Dialing { leg: leg(2), person: None, candidate: 1 },
         HandoffEvent::LegBound { leg: leg(1), call: "CA00000000000000000000000000000001".parse().unwrap() },
         HandoffEvent::LegBound { leg: leg(1), call: "CA00000000000000000000000000000002".parse().unwrap() },
         HandoffEvent::Answered { leg: leg(1) },
         HandoffEvent::Accepted { leg: leg(1) },
-        HandoffEvent::LegEnded { leg: leg(1), cause: "declined".into() },
         HandoffEvent::Moving,
+        HandoffEvent::CallerAt { place: Whereabouts::Room, told: Some((conference, 1)) },
+        HandoffEvent::PersonArrived { leg: leg(1) },
         HandoffEvent::Connected { leg: leg(1) },
+        HandoffEvent::Taken { by: "node-2".parse().unwrap() },
+        HandoffEvent::GivenUp { leg: leg(1), cause: "left".into() },
+        HandoffEvent::LegEnded { leg: leg(1), cause: "declined".into() },
+        HandoffEvent::Finished,
         HandoffEvent::Returned,
         HandoffEvent::Failed { cause: "nobody".into() },
+        HandoffEvent::Told,
         HandoffEvent::Unknown,
     ]
+}
+
+/// Somebody wants the caller handed to one of two.
+pub(crate) fn requested(reason: &str) -> HandoffEvent {
+    let to = |number: &str| Candidate::new(None, number);
+    let plan = HandoffPlan::new(HandoffMode::Warm, "+81312345678", vec![to("+81311112222"), to("+81311113333")]);
+    HandoffEvent::Requested { plan: Box::new(plan), by: "agent".into(), reason: reason.into() }
 }
 
 /// The call after these, all of which have to happen.
@@ -195,11 +208,12 @@ fn at_status(status: Status) -> CallSession {
         before.extend(attached(stream(1)));
     }
     if matches!(status, Status::Transferring | Status::WithAgent) {
-        let [requested, farewell, dialing, ..] = handoff().try_into().map(|steps: [_; 14]| steps).unwrap();
+        let [requested, farewell, dialing, ..] = handoff().try_into().map(|steps: [_; 20]| steps).unwrap();
         before.extend([requested, farewell, dialing].map(SessionEvent::Handoff));
     }
     if status == Status::WithAgent {
-        before.push(SessionEvent::Handoff(HandoffEvent::Connected { leg: leg(1) }));
+        let steps = [HandoffEvent::Accepted { leg: leg(1) }, HandoffEvent::Connected { leg: leg(1) }];
+        before.extend(steps.map(SessionEvent::Handoff));
     }
     if status.is_terminal() {
         before.push(ended(status));

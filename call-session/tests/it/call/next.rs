@@ -1,10 +1,8 @@
 //! What the caller gets when a stretch of audio is over.
 
-use call_session::call::{
-    CallSession, DRAINED, HandoffEvent, HandoffMode, KEYS, NO_MODEL, Next, SessionEvent, Speaker, Status,
-};
+use call_session::call::{CallSession, DRAINED, HandoffEvent, KEYS, NO_MODEL, Next, SessionEvent, Speaker, Status};
 
-use super::{after, at, attached, detached, ended, leg, line, stream};
+use super::{after, at, attached, detached, ended, leg, line, requested, stream};
 
 /// The stream of this number comes up and ends.
 fn went(number: u128, cause: &str, orderly: bool) -> Vec<SessionEvent> {
@@ -21,9 +19,9 @@ fn talked(number: u128, cause: &str, orderly: bool) -> Vec<SessionEvent> {
 }
 
 fn handoff() -> Vec<SessionEvent> {
-    let requested = HandoffEvent::Requested { mode: HandoffMode::Warm, by: "agent".into(), reason: String::new() };
-    let dialing = HandoffEvent::Dialing { leg: leg(1), person: None };
-    [requested, dialing].map(SessionEvent::Handoff).into()
+    let dialing = HandoffEvent::Dialing { leg: leg(1), person: None, candidate: 0 };
+    let accepted = HandoffEvent::Accepted { leg: leg(1) };
+    [requested(""), dialing, accepted].map(SessionEvent::Handoff).into()
 }
 
 fn check(events: impl IntoIterator<Item = Vec<SessionEvent>>, asked: u128, next: Next) -> CallSession {

@@ -1,0 +1,154 @@
+//! What a handoff needs of the outside: the telephone, the agent who has the caller, and the time.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use twilio_twiml::{phone::Address, sid::CallSid, words::CallStatus};
+
+use crate::id::{LegId, SessionId};
+
+/// A person's leg to be dialled.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dial {
+    /// The caller's call.
+    pub session: SessionId,
+    /// The leg. Its document and its callbacks are told by this name.
+    pub leg: LegId,
+    /// Whom.
+    pub to: Address,
+    /// The number that is shown.
+    pub from: Address,
+    /// How long it rings.
+    pub ring: std::time::Duration,
+    /// Whether to find out if a machine picked up, and whether the leg's document waits for that.
+    pub detection: Detection,
+}
+
+impl Debug for Dial {
+    /// Without the numbers.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dial").field("session", &self.session).field("leg", &self.leg).finish_non_exhaustive()
+    }
+}
+
+/// Whether to find out if a machine picked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Detection {
+    /// No.
+    Off,
+    /// Yes, beside the document: a key decides, too.
+    Beside,
+    /// Yes, before the document is asked for.
+    Before,
+}
+
+/// Why something did not happen at Twilio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineError {
+    /// There is no such call, or it is not in progress: over, or not yet answered.
+    #[error("the call is not in progress")]
+    NotInProgress,
+    /// It was certainly not done.
+    #[error("it was not done")]
+    NotDone,
+    /// It may have been done.
+    #[error("it may have been done")]
+    Unknown,
+}
+
+/// The telephone. Each of these is asked for once and not repeated inside.
+#[async_trait]
+pub trait Telephone: Send + Sync + Debug {
+    /// Calls a person.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`]. Only after [`LineError::Unknown`] the leg may exist.
+    async fn dial(&self, dial: &Dial) -> Result<CallSid, LineError>;
+
+    /// Gives a leg up that nobody has answered yet, or ends one that somebody did.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`].
+    async fn end(&self, call: &CallSid, answered: bool) -> Result<CallStatus, LineError>;
+
+    /// The caller's leg leaves what it does and asks the handoff's door for a document.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`].
+    async fn redirect(&self, session: SessionId, call: &CallSid) -> Result<(), LineError>;
+
+    /// What has become of a call; `None` if there is no such call.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`].
+    async fn status(&self, call: &CallSid) -> Result<Option<CallStatus>, LineError>;
+
+    /// The legs that may be this one: to and from these numbers, begun at this time or later. May lag.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`].
+    async fn find(&self, dial: &Dial, since: Timestamp) -> Result<Vec<(CallSid, CallStatus)>, LineError>;
+
+    /// Who is in the room of this name. May lag.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`].
+    async fn room(&self, name: &str) -> Result<Vec<CallSid>, LineError>;
+}
+
+/// No agent here has the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no agent has the caller")]
+pub struct NoAgent;
+
+/// The agent who has the caller, wherever it is: a bridge on this server or another, or an engine that speaks turn by turn.
+#[async_trait]
+pub trait CallerAgent: Send + Sync + Debug {
+    /// Says these words. Resolves when the caller has heard them.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAgent`].
+    async fn say(&self, session: SessionId, words: &str) -> Result<(), NoAgent>;
+
+    /// Tells the caller, in the agent's own words, that nobody takes the call, and goes on with the conversation. `cause`
+    /// is a short fixed name.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAgent`].
+    async fn tell(&self, session: SessionId, cause: &str) -> Result<(), NoAgent>;
+
+    /// Closes the stream, so that the caller's leg goes on with its document.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAgent`].
+    async fn leave(&self, session: SessionId) -> Result<(), NoAgent>;
+}
+
+/// The time of day.
+pub trait Clock: Send + Sync + Debug {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The time of day, as the system has it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

@@ -1,0 +1,369 @@
+//! Performs handoffs: writes down, acts, writes down what came of it.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
+use tokio::time::{sleep, timeout};
+use twilio_twiml::{sid::CallSid, words::CallStatus};
+
+use super::{
+    desk::Desk,
+    machine::{Decision, Effect, decide},
+    news::{leg_ended, leg_progress, room_name},
+    plan::Candidate,
+    ports::{CallerAgent, Clock, Detection, Dial, LineError, Telephone},
+};
+use crate::{
+    call::{self, CallSession, CallSummary, HandoffEvent, HandoffMode, SessionEvent, Stamped, Whereabouts},
+    id::{LegId, NodeId, SessionId},
+    store::{self, SessionStore, UpdateError},
+};
+
+/// The pause after the store did not answer.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// The longest sleep: feeds wake earlier, but one that does not is no reason to sleep for ever.
+const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+
+/// How a runner came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunEnd {
+    /// Nothing is left to be done: the handoff is over and so is every leg it dialled.
+    Done,
+    /// Another server performs it.
+    Replaced,
+    /// There is no handoff.
+    Nothing,
+}
+
+/// Performs handoffs. One server at a time performs one: whoever calls [`HandoffRunner::run`] last, so that another server
+/// can go on when this one is gone.
+#[derive(Debug, Clone)]
+pub struct HandoffRunner<S: ?Sized> {
+    store: Arc<S>,
+    telephone: Arc<dyn Telephone>,
+    agent: Arc<dyn CallerAgent>,
+    clock: Arc<dyn Clock>,
+    node: NodeId,
+}
+
+impl CallSummary {
+    /// Whether somebody has to perform a handoff of this call: one is under way, or a leg of it may still be alive.
+    #[must_use]
+    pub fn needs_runner(&self) -> bool {
+        let Some(handoff) = &self.handoff else { return false };
+        (handoff.under_way() && !self.status.is_terminal()) || self.legs.values().any(|leg| leg.ended.is_none())
+    }
+}
+
+impl<S: SessionStore + ?Sized> HandoffRunner<S> {
+    /// A runner of this server.
+    #[must_use]
+    pub fn new(
+        store: Arc<S>,
+        telephone: Arc<dyn Telephone>,
+        agent: Arc<dyn CallerAgent>,
+        clock: Arc<dyn Clock>,
+        node: NodeId,
+    ) -> Self {
+        Self { store, telephone, agent, clock, node }
+    }
+
+    /// Performs the handoff of a call to its end, which is when all the legs it dialled are over. If another server has it,
+    /// that one stops.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError`] when the store refuses for good. While it does not answer the runner waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped at any point, another runner can go on.
+    pub async fn run(&self, session: SessionId) -> Result<RunEnd, UpdateError> {
+        let mut desk = None;
+        let mut doing = FuturesUnordered::new();
+        loop {
+            let position = self.store.feed_end().await.unwrap_or_default();
+            let decided = match self.decide(session, &mut desk).await {
+                Ok(Ok(decided)) => decided,
+                Ok(Err(end)) => return Ok(end),
+                Err(error) if error.retryable() => {
+                    sleep(STORE_PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let (call, decision) = decided;
+            if decision.done && doing.is_empty() {
+                return Ok(RunEnd::Done);
+            }
+            for effect in decision.effects {
+                if let Some(desk) = &mut desk {
+                    desk.begin(&effect);
+                }
+                let Some(work) = self.work(&call, effect) else { continue };
+                doing.push(work);
+            }
+            let now = self.clock.now();
+            let wait = decision.wake.map_or(LONGEST_SLEEP, |wake| {
+                Duration::try_from(wake.duration_since(now)).unwrap_or_default().min(LONGEST_SLEEP)
+            });
+            tokio::select! {
+                // What was done is written down before anything else is decided on.
+                biased;
+                Some((effect, done)) = doing.next() => {
+                    if let Some(desk) = &mut desk {
+                        desk.end(&effect, done.well, self.clock.now());
+                    }
+                    self.note(session, &done).await?;
+                }
+                () = self.store.feed_moved(position) => {}
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Writes down what has to be before anything is done, until there is nothing more.
+    async fn decide(
+        &self,
+        session: SessionId,
+        desk: &mut Option<Desk>,
+    ) -> Result<Result<(CallSummary, Decision), RunEnd>, UpdateError> {
+        if desk.is_none() {
+            let now = self.clock.now();
+            let taken = SessionEvent::from(HandoffEvent::Taken { by: self.node.clone() });
+            let mut inherited = false;
+            let call = self.store.summary(session).await?;
+            match call.as_ref().and_then(|call| call.handoff.as_ref()) {
+                None => return Ok(Err(RunEnd::Nothing)),
+                Some(handoff) => inherited |= handoff.runner.is_some(),
+            }
+            store::update(&*self.store, session, |_| vec![taken.clone().at(now)]).await?;
+            *desk = Some(Desk::new(self.node.clone(), now, inherited));
+        }
+        let Some(desk) = desk else { return Ok(Err(RunEnd::Nothing)) };
+        loop {
+            let Some(call) = self.store.summary(session).await? else { return Ok(Err(RunEnd::Nothing)) };
+            if !self.performs(&call) {
+                return Ok(Err(RunEnd::Replaced));
+            }
+            let now = self.clock.now();
+            let decision = decide(&call, desk, now, LegId::new());
+            if decision.propose.is_empty() {
+                return Ok(Ok((call, decision)));
+            }
+            // Should the answer be lost, a leg of this name is known as one that nobody else can have dialled.
+            let fresh = LegId::new();
+            desk.offer(fresh);
+            let desk = &*desk;
+            let propose = |call: &CallSession| -> Vec<Stamped> {
+                if !self.performs(&call.summary) {
+                    return Vec::new();
+                }
+                decide(&call.summary, desk, now, fresh).propose.into_iter().map(|event| event.at(now)).collect()
+            };
+            store::update(&*self.store, session, propose).await?;
+        }
+    }
+
+    fn performs(&self, call: &CallSummary) -> bool {
+        call.handoff.as_ref().and_then(|handoff| handoff.runner.as_ref()) == Some(&self.node)
+    }
+
+    /// What came of something. The store has to have it before the next decision; until then nothing is decided.
+    async fn note(&self, session: SessionId, done: &Done) -> Result<(), UpdateError> {
+        if let News::Nothing = done.news {
+            return Ok(());
+        }
+        loop {
+            let now = self.clock.now();
+            let propose = |call: &CallSession| -> Vec<Stamped> {
+                let events = done.news.events(call);
+                let possible = |event: &SessionEvent| call.admit(event).is_ok();
+                events.into_iter().filter(possible).map(|event| event.at(now)).collect()
+            };
+            match store::update(&*self.store, session, propose).await {
+                Err(error) if error.retryable() => sleep(STORE_PAUSE).await,
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn dial(&self, call: &CallSummary, leg: LegId, candidate: &Candidate) -> Option<Dial> {
+        let plan = &call.handoff.as_ref()?.plan;
+        let detection = match (plan.detect_machines, plan.mode) {
+            (false, _) => Detection::Off,
+            (true, HandoffMode::Warm) => Detection::Beside,
+            (true, HandoffMode::Cold) => Detection::Before,
+        };
+        let (to, from) = (candidate.to.clone(), plan.from.clone());
+        Some(Dial { session: call.id, leg, to, from, ring: plan.limits.ring, detection })
+    }
+
+    /// The doing of an effect, as a future that owns what it needs.
+    fn work(&self, call: &CallSummary, effect: Effect) -> Option<impl Future<Output = (Effect, Done)> + Send + use<S>> {
+        let (telephone, agent) = (Arc::clone(&self.telephone), Arc::clone(&self.agent));
+        let session = call.id;
+        let dial = match &effect {
+            Effect::Dial { leg, candidate } | Effect::FindLeg { leg, candidate, .. } => {
+                Some(self.dial(call, *leg, candidate)?)
+            }
+            _ => None,
+        };
+        tracing::debug!(%session, effect = effect.name(), "handing over");
+        Some(async move {
+            let done = perform(&*telephone, &*agent, session, &effect, dial.as_ref()).await;
+            (effect, done)
+        })
+    }
+}
+
+/// What came of an effect.
+#[derive(Debug)]
+struct Done {
+    well: bool,
+    news: News,
+}
+
+#[derive(Debug)]
+enum News {
+    Nothing,
+    FarewellOver,
+    Told,
+    Leg(LegId, CallSid, CallStatus),
+    NotPlaced(LegId),
+    Gone(LegId),
+    Seen(Box<Seen>),
+}
+
+/// What Twilio says of everybody.
+#[derive(Debug, Default)]
+struct Seen {
+    caller: Option<(CallSid, Option<CallStatus>)>,
+    legs: Vec<(LegId, CallSid, Option<CallStatus>)>,
+    present: Vec<CallSid>,
+}
+
+impl News {
+    fn events(&self, call: &CallSession) -> Vec<SessionEvent> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::FarewellOver => vec![HandoffEvent::FarewellOver.into()],
+            Self::Told => vec![HandoffEvent::Told.into()],
+            Self::Leg(id, sid, status) => leg_progress(call, *id, sid, status),
+            Self::NotPlaced(id) => vec![leg_ended(*id, "not-placed")],
+            Self::Gone(id) => vec![leg_ended(*id, "gone")],
+            Self::Seen(seen) => seen.events(call),
+        }
+    }
+}
+
+impl Seen {
+    fn events(&self, call: &CallSession) -> Vec<SessionEvent> {
+        let mut events = Vec::new();
+        match &self.caller {
+            Some((sid, Some(status))) => {
+                let told = call::reconciled(sid, status, Timestamp::UNIX_EPOCH);
+                let ended = |event: &SessionEvent| matches!(event, SessionEvent::Ended(_));
+                events.extend(told.into_iter().map(|stamped| stamped.event).filter(ended));
+            }
+            Some((_, None)) => {
+                let ending = call::Ending::new(call::Status::Completed, "gone");
+                events.push(SessionEvent::Ended(ending));
+            }
+            None => {}
+        }
+        for (id, sid, status) in &self.legs {
+            match status {
+                Some(status) => events.extend(leg_progress(call, *id, sid, status)),
+                None => events.push(leg_ended(*id, "gone")),
+            }
+            if self.present.contains(sid) {
+                events.push(HandoffEvent::PersonArrived { leg: *id }.into());
+            }
+        }
+        // Only presence is believed: what is not shown may be shown late.
+        if call.summary.call_sid.as_ref().is_some_and(|sid| self.present.contains(sid)) {
+            events.push(HandoffEvent::CallerAt { place: Whereabouts::Room, told: None }.into());
+        }
+        events
+    }
+}
+
+const fn done(well: bool, news: News) -> Done {
+    Done { well, news }
+}
+
+async fn perform(
+    telephone: &dyn Telephone,
+    agent: &dyn CallerAgent,
+    session: SessionId,
+    effect: &Effect,
+    dial: Option<&Dial>,
+) -> Done {
+    match (effect, dial) {
+        (Effect::SayFarewell { words, limit }, _) => {
+            let heard = timeout(*limit, agent.say(session, words)).await;
+            done(matches!(heard, Ok(Ok(()))), News::FarewellOver)
+        }
+        (Effect::TellCaller { cause }, _) => match agent.tell(session, cause).await {
+            Ok(()) => done(true, News::Told),
+            Err(_) => done(false, News::Nothing),
+        },
+        (Effect::LeaveStream, _) => done(agent.leave(session).await.is_ok(), News::Nothing),
+        (Effect::Dial { leg, .. }, Some(dial)) => match telephone.dial(dial).await {
+            Ok(call) => done(true, News::Leg(*leg, call, CallStatus::Queued)),
+            Err(LineError::Unknown) => done(false, News::Nothing),
+            Err(LineError::NotDone | LineError::NotInProgress) => done(false, News::NotPlaced(*leg)),
+        },
+        (Effect::FindLeg { leg, since, .. }, Some(dial)) => match telephone.find(dial, *since).await.as_deref() {
+            // Two could be anybody's. Their callbacks will tell which is ours.
+            Ok([(call, status)]) => done(true, News::Leg(*leg, call.clone(), status.clone())),
+            Ok(_) => done(true, News::Nothing),
+            Err(_) => done(false, News::Nothing),
+        },
+        (Effect::EndLeg { leg, call, answered }, _) => end_leg(telephone, *leg, call, *answered).await,
+        (Effect::RedirectCaller { call, .. }, _) => {
+            done(telephone.redirect(session, call).await.is_ok(), News::Nothing)
+        }
+        (Effect::Look { caller, legs, room }, _) => {
+            let mut seen = Seen::default();
+            if let Some(caller) = caller
+                && let Ok(status) = telephone.status(caller).await
+            {
+                seen.caller = Some((caller.clone(), status));
+            }
+            for (id, call) in legs {
+                if let Ok(status) = telephone.status(call).await {
+                    seen.legs.push((*id, call.clone(), status));
+                }
+            }
+            if *room && let Ok(present) = telephone.room(&room_name(session)).await {
+                seen.present = present;
+            }
+            done(true, News::Seen(Box::new(seen)))
+        }
+        (Effect::Dial { .. } | Effect::FindLeg { .. }, None) => done(false, News::Nothing),
+    }
+}
+
+/// A leg that was answered meanwhile cannot be given up, only ended.
+async fn end_leg(telephone: &dyn Telephone, leg: LegId, call: &CallSid, answered: bool) -> Done {
+    let mut ended = telephone.end(call, answered).await;
+    let still = |status: &CallStatus| matches!(status, CallStatus::InProgress);
+    if !answered && (ended.as_ref().is_ok_and(still) || ended == Err(LineError::NotInProgress)) {
+        ended = telephone.end(call, true).await;
+    }
+    match ended {
+        Ok(status) => done(true, News::Leg(leg, call.clone(), status)),
+        // Over, then, or not yet begun: asking tells which.
+        Err(LineError::NotInProgress) => match telephone.status(call).await {
+            Ok(Some(status)) => done(false, News::Leg(leg, call.clone(), status)),
+            Ok(None) => done(true, News::Gone(leg)),
+            Err(_) => done(false, News::Nothing),
+        },
+        Err(_) => done(false, News::Nothing),
+    }
+}
