@@ -4,6 +4,7 @@
 mod attach;
 mod call;
 mod directory;
+mod handoff;
 mod hardship;
 mod json;
 mod live;
