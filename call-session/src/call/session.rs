@@ -452,6 +452,11 @@ impl PersonLeg {
         self.answered_at.get_or_insert(at);
     }
 
+    /// It has this name at Twilio, or none yet.
+    pub(crate) fn is(&self, sid: &CallSid) -> bool {
+        self.call.as_ref().is_none_or(|known| known == sid)
+    }
+
     /// It is not over, and still wanted.
     #[must_use]
     pub const fn is_wanted(&self) -> bool {

@@ -36,6 +36,8 @@ pub(super) struct Tried {
     pub(super) failed: u32,
     /// When it last ended.
     pub(super) ended: Option<Timestamp>,
+    /// When it last ended well.
+    pub(super) well: Option<Timestamp>,
 }
 
 /// What a runner remembers of what it has tried.
@@ -89,7 +91,9 @@ impl Desk {
         let tried = self.tried.entry(effect.task()).or_default();
         tried.running = false;
         tried.ended = Some(now);
-        if !well {
+        if well {
+            tried.well = Some(now);
+        } else {
             tried.failed += 1;
         }
     }

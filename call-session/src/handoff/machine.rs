@@ -22,6 +22,8 @@ use crate::{
 
 /// What Twilio may add to the time a telephone rings.
 const RING_MARGIN: Duration = Duration::from_secs(6);
+/// How long Twilio may take to say whether somebody answered.
+const ASKING: Duration = Duration::from_secs(20);
 /// How long a leg may be unseen at Twilio before somebody else is asked.
 const UNSEEN: Duration = Duration::from_secs(10);
 /// After its ringing time, how long a leg that was never seen might still turn up.
@@ -285,8 +287,8 @@ impl<'a> View<'a> {
             self.give_up(id, "caller-not-moved");
             return self.fail("move-failed");
         }
-        let accepted = leg.accepted_at.unwrap_or(self.now).max(self.desk.since);
-        if !there && self.due(after(accepted, ARRIVAL)) {
+        let limit = after(leg.accepted_at.unwrap_or(self.now).max(self.desk.since), ARRIVAL);
+        if !there && self.due(limit) && self.asked_since(limit) {
             self.give_up(id, "did-not-come");
         }
     }
@@ -301,8 +303,12 @@ impl<'a> View<'a> {
             }
             return;
         }
-        if self.due(after(leg.dialed, limits.ring + RING_MARGIN)) {
-            self.give_up(id, "no-answer");
+        let quiet = after(leg.dialed, limits.ring + RING_MARGIN);
+        if self.due(quiet) {
+            // Twilio says by itself that nobody answered. If it says nothing, somebody may have: that is asked first.
+            if leg.call.is_none() || self.asked_since(quiet) {
+                self.give_up(id, "no-answer");
+            }
         } else if leg.call.is_none()
             && !self.desk.tried(Task::Dial(id)).running
             && self.handoff.plan.route == Route::Room
@@ -310,6 +316,11 @@ impl<'a> View<'a> {
         {
             self.give_up(id, NEVER_PLACED);
         }
+    }
+
+    /// Twilio has said how things stand since then, or could not in all that time.
+    fn asked_since(&mut self, at: Timestamp) -> bool {
+        self.desk.tried(Task::Look).well.is_some_and(|well| well > at) || self.due(after(at, ASKING))
     }
 
     fn dial_ended(&self, leg: LegId) -> Timestamp {
@@ -405,7 +416,8 @@ impl View<'_> {
         for (id, leg) in &self.call.legs {
             let dial = self.desk.tried(Task::Dial(*id));
             let unknown = leg.call.is_none() && leg.ended.is_none() && !dial.running;
-            if unknown && (!self.desk.is_mine(*id) || dial.times > 0) {
+            let by_the_line = self.handoff.plan.route == Route::Direct && self.due(after(leg.dialed, LOOK_CLOSELY));
+            if unknown && (by_the_line || !self.desk.is_mine(*id) || dial.times > 0) {
                 let Some(candidate) = self.handoff.plan.candidates.get(leg.candidate) else { continue };
                 let effect = Effect::FindLeg { leg: *id, candidate: candidate.clone(), since: leg.dialed };
                 self.start(effect, Duration::from_secs(1));
@@ -521,7 +533,11 @@ impl View<'_> {
         let moving = self.handoff.under_way() && self.handoff.moving.is_some() && self.handoff.connected.is_none();
         let unsettled = moving && self.call.legs.values().any(|leg| leg.accepted && leg.is_wanted());
         let refused = self.desk.tried(Task::MoveOut).failed + self.desk.tried(Task::MoveBack).failed;
-        let close = unsettled || !self.at_home() || refused > 0 || self.handoff.caller == Whereabouts::OnTheWay;
+        let rings = |leg: &PersonLeg| leg.is_wanted() && !leg.answered && leg.call.is_some();
+        let quiet = self.handoff.plan.limits.ring + RING_MARGIN;
+        let silent = self.call.legs.values().any(|leg| rings(leg) && after(leg.dialed, quiet) <= self.now);
+        let close =
+            silent || unsettled || !self.at_home() || refused > 0 || self.handoff.caller == Whereabouts::OnTheWay;
         let pause = if close { LOOK_CLOSELY } else { LOOK };
         let due = match tried.ended {
             _ if tried.running => return,

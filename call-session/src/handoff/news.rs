@@ -49,7 +49,7 @@ pub fn take_back(call: &CallSession) -> Vec<SessionEvent> {
 /// What Twilio says has become of a person's leg.
 #[must_use]
 pub fn leg_progress(call: &CallSession, id: LegId, sid: &CallSid, status: &CallStatus) -> Vec<SessionEvent> {
-    let Some(leg) = call.summary.legs.get(&id).filter(|leg| leg.call.as_ref().is_none_or(|known| known == sid)) else {
+    let Some(leg) = call.summary.legs.get(&id).filter(|leg| leg.is(sid)) else {
         return Vec::new();
     };
     let mut events: Vec<SessionEvent> = vec![HandoffEvent::LegBound { leg: id, call: sid.clone() }.into()];
@@ -77,7 +77,10 @@ pub fn answer_leg(call: &CallSession, id: LegId, sid: &CallSid, by: Option<&Answ
         events.extend(leg_machine(call, id, by));
     }
     let cold = call.summary.handoff.as_ref().is_some_and(|handoff| handoff.plan.mode == HandoffMode::Cold);
-    if cold && events.iter().all(|event| !matches!(event, SessionEvent::Handoff(HandoffEvent::GivenUp { .. }))) {
+    if cold
+        && !events.is_empty()
+        && events.iter().all(|event| !matches!(event, SessionEvent::Handoff(HandoffEvent::GivenUp { .. })))
+    {
         events.extend(accept(call, id));
     }
     events
@@ -135,8 +138,9 @@ impl Verdict {
 
 /// A person has answered the briefing. Whether the acceptance came in time is seen in the call afterwards.
 #[must_use]
-pub fn verdict(call: &CallSession, id: LegId, verdict: Verdict) -> Vec<SessionEvent> {
-    let undecided = call.summary.legs.get(&id).is_some_and(|leg| leg.is_wanted() && !leg.accepted);
+pub fn verdict(call: &CallSession, id: LegId, sid: &CallSid, verdict: Verdict) -> Vec<SessionEvent> {
+    let Some(leg) = call.summary.legs.get(&id).filter(|leg| leg.is(sid)) else { return Vec::new() };
+    let undecided = leg.is_wanted() && !leg.accepted;
     match verdict {
         Verdict::Accept => accept(call, id),
         Verdict::Decline if undecided => vec![give_up(id, "declined")],
@@ -156,12 +160,12 @@ pub enum LegPlace {
     Gone,
 }
 
-/// What a person's leg is told now. Only who accepted comes to the caller.
+/// What a person's leg is told now. Only who accepted comes to the caller, on the very leg on which they did.
 #[must_use]
-pub fn leg_place(call: &CallSummary, id: LegId) -> LegPlace {
+pub fn leg_place(call: &CallSummary, id: LegId, sid: &CallSid) -> LegPlace {
     let under_way = call.handoff.as_ref().is_some_and(|handoff| handoff.under_way() && handoff.legs.contains(&id));
     match call.legs.get(&id) {
-        Some(leg) if leg.is_wanted() && under_way && !call.status.is_terminal() => {
+        Some(leg) if leg.is(sid) && leg.is_wanted() && under_way && !call.status.is_terminal() => {
             if leg.accepted {
                 LegPlace::Room
             } else {
@@ -176,6 +180,14 @@ pub fn leg_place(call: &CallSummary, id: LegId) -> LegPlace {
 #[must_use]
 pub fn caller_fetched(call: &CallSession) -> Vec<SessionEvent> {
     let Some(handoff) = &call.summary.handoff else { return Vec::new() };
+    if let Place::Dial(id) = call.summary.place()
+        && call.summary.legs.get(&id).is_some_and(|leg| leg.call.is_some())
+    {
+        // That one was dialled already, and the caller is not with them any more. Nobody is dialled twice as the same leg.
+        let mut events = vec![give_up(id, "left")];
+        events.extend(handoff.connected.map(|_| closing(handoff.plan.after).into()));
+        return events;
+    }
     let place = match call.summary.place() {
         Place::Room if handoff.caller != Whereabouts::Room => Whereabouts::OnTheWay,
         Place::Dial(_) => Whereabouts::Room,

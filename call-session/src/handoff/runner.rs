@@ -329,24 +329,41 @@ async fn perform(
             done(telephone.redirect(session, call).await.is_ok(), News::Nothing)
         }
         (Effect::Look { caller, legs, room }, _) => {
-            let mut seen = Seen::default();
-            if let Some(caller) = caller
-                && let Ok(status) = telephone.status(caller).await
-            {
-                seen.caller = Some((caller.clone(), status));
-            }
-            for (id, call) in legs {
-                if let Ok(status) = telephone.status(call).await {
-                    seen.legs.push((*id, call.clone(), status));
-                }
-            }
-            if *room && let Ok(present) = telephone.room(&room_name(session)).await {
-                seen.present = present;
-            }
-            done(true, News::Seen(Box::new(seen)))
+            let (well, seen) = look(telephone, session, caller.as_ref(), legs, *room).await;
+            done(well, News::Seen(Box::new(seen)))
         }
         (Effect::Dial { .. } | Effect::FindLeg { .. }, None) => done(false, News::Nothing),
     }
+}
+
+/// What has become of everybody, and whether all of it could be learned.
+async fn look(
+    telephone: &dyn Telephone,
+    session: SessionId,
+    caller: Option<&CallSid>,
+    legs: &[(LegId, CallSid)],
+    room: bool,
+) -> (bool, Seen) {
+    let (mut well, mut seen) = (true, Seen::default());
+    if let Some(caller) = caller {
+        match telephone.status(caller).await {
+            Ok(status) => seen.caller = Some((caller.clone(), status)),
+            Err(_) => well = false,
+        }
+    }
+    for (id, call) in legs {
+        match telephone.status(call).await {
+            Ok(status) => seen.legs.push((*id, call.clone(), status)),
+            Err(_) => well = false,
+        }
+    }
+    if room {
+        match telephone.room(&room_name(session)).await {
+            Ok(present) => seen.present = present,
+            Err(_) => well = false,
+        }
+    }
+    (well, seen)
 }
 
 /// A leg that was answered meanwhile cannot be given up, only ended.

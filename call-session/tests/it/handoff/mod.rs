@@ -51,10 +51,11 @@ async fn play(seed: u64) -> (String, Vec<String>) {
         wrongs.push("something is left to be done".to_owned());
     }
     let together = world.longest_together();
-    if summary.times.with_agent.is_some() && together == Duration::ZERO {
+    if summary.times.with_agent.is_some() && !world.near() {
         wrongs.push("with-agent was said, and nobody was with the caller".to_owned());
     }
-    if summary.times.with_agent.is_none() && together > Duration::from_secs(20) {
+    // When all callbacks are lost and the API is away as well, nobody can know.
+    if summary.times.with_agent.is_none() && together > Duration::from_secs(45) {
         wrongs.push("a person was with the caller, and nobody said so".to_owned());
     }
     (world.trace(), wrongs)

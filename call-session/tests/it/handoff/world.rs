@@ -122,6 +122,9 @@ struct State {
     wrongs: Vec<String>,
     together: Option<Instant>,
     longest_together: Duration,
+    caller_seen: Option<Instant>,
+    person_seen: Option<Instant>,
+    near: bool,
 }
 
 #[derive(Debug)]
@@ -138,6 +141,8 @@ pub(super) struct World {
 const EPOCH: &str = "2026-11-21T09:00:00Z";
 /// The longest the caller may hear nothing.
 const SILENCE: Duration = Duration::from_secs(4);
+/// How late what happened in the room may be known.
+const NEAR: Duration = Duration::from_secs(8);
 /// The longest a person may be in the room without the caller.
 const ALONE: Duration = Duration::from_secs(40);
 
@@ -162,6 +167,9 @@ impl World {
             wrongs: Vec::new(),
             together: None,
             longest_together: Duration::ZERO,
+            caller_seen: None,
+            person_seen: None,
+            near: false,
         };
         let (crash, moved) = (Notify::new(), Notify::new());
         Self { session, store, crash, caller, began: Instant::now(), moved, state: Mutex::new(state) }
@@ -195,6 +203,11 @@ impl World {
 
     pub(super) fn caller_gone(&self) -> bool {
         self.state().caller == At::Gone
+    }
+
+    /// Caller and person were there at the same time, as far as callbacks could tell.
+    pub(super) fn near(&self) -> bool {
+        self.state().near
     }
 
     pub(super) fn longest_together(&self) -> Duration {
@@ -301,6 +314,12 @@ impl World {
                 found.push("two persons are in the room".to_owned());
             }
             let together = persons > 0 && (caller_there || accompanied);
+            let now = Instant::now();
+            state.caller_seen = if caller_there || accompanied { Some(now) } else { state.caller_seen };
+            state.person_seen = if persons > 0 { Some(now) } else { state.person_seen };
+            if let (Some(caller), Some(person)) = (state.caller_seen, state.person_seen) {
+                state.near |= caller.max(person) - caller.min(person) < NEAR;
+            }
             match (together, state.together) {
                 (true, None) => state.together = Some(Instant::now()),
                 (false, Some(since)) => {
@@ -318,6 +337,9 @@ impl World {
             let state = &mut *self.state();
             if state.caller == At::Gone {
                 return;
+            }
+            if matches!(state.caller, At::Room | At::Direct(_)) {
+                state.caller_seen = Some(Instant::now());
             }
             state.caller = at;
             let was = state.silent_since;
@@ -435,6 +457,9 @@ impl World {
             leg.status = status.clone();
             (std::mem::take(&mut leg.in_room), leg.direct, leg.name.clone(), leg.id)
         };
+        if was_in_room {
+            self.state().person_seen = Some(Instant::now());
+        }
         self.say(format!("{name} is over: {status}"));
         self.callback(|| Happening::Status(leg, status.clone()));
         if was_in_room && !direct {
@@ -442,7 +467,9 @@ impl World {
         }
         let caller = self.state().caller;
         if (was_in_room && !direct && caller == At::Room) || caller == At::Direct(id) {
-            self.room_tells(None, "participant-leave", Some("in-progress"));
+            if !direct {
+                self.room_tells(None, "participant-leave", Some("in-progress"));
+            }
             self.caller_next(direct.then(|| status.clone()), true, 40, 300);
         }
     }
@@ -533,7 +560,7 @@ impl World {
         let by =
             (habit == Habit::Voicemail && self.with(|chance| chance.percent(70))).then_some(AnsweredBy::MachineStart);
         let call = self.tell(|call| answer_leg(call, id, &sid, by.as_ref())).await;
-        let place = leg_place(&call.summary, id);
+        let place = leg_place(&call.summary, id, &sid);
         if place == LegPlace::Briefing {
             let (wait, late) = self.with(|chance| (chance.millis(3000, 9000), chance.millis(43_500, 46_500)));
             match habit {
@@ -555,12 +582,12 @@ impl World {
         if over(&self.state().legs[leg].status) {
             return;
         }
-        let (id, _) = self.leg_names(leg);
+        let (id, sid) = self.leg_names(leg);
         if said == Verdict::Accept {
             self.state().legs[leg].accepted = true;
         }
-        let call = self.tell(|call| verdict(call, id, said)).await;
-        self.follow(leg, leg_place(&call.summary, id), &call);
+        let call = self.tell(|call| verdict(call, id, &sid, said)).await;
+        self.follow(leg, leg_place(&call.summary, id, &sid), &call);
     }
 
     /// What the leg does with its document.
