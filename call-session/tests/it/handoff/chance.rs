@@ -32,6 +32,6 @@ impl Chance {
     }
 
     pub(super) fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len() as u64) as usize]
+        of[usize::try_from(self.below(of.len() as u64)).unwrap()]
     }
 }

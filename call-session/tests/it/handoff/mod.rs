@@ -6,15 +6,16 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use call_session::{
-    call::{HandoffMode, NewCall, SessionEvent, Status},
+    call::{Ending, HandoffMode, NewCall, SessionEvent, Status},
     handoff::{
-        AfterPerson, Ask, Company, ConferenceRedirect, DirectDial, HandoffRunner, HandoffSettings, HandoffStrategy,
-        Person, RunEnd, Wanted, WarmTransfer, request,
+        AfterPerson, Ask, Clock, Company, ConferenceRedirect, DirectDial, HandoffRunner, HandoffSettings,
+        HandoffStrategy, Person, RunEnd, Wanted, WarmTransfer, request,
     },
     id::{NodeId, SessionId, StreamId},
-    store::{SessionStore, memory::MemoryStore},
+    store::{self, SessionStore, memory::MemoryStore},
 };
 use tokio::time::{Instant, sleep};
+use twilio_twiml::sid::CallSid;
 use world::World;
 
 /// The longest a handoff and its call may last in the model.
@@ -24,7 +25,7 @@ const END: Duration = Duration::from_secs(1200);
 async fn play(seed: u64) -> (String, Vec<String>) {
     let store = Arc::new(MemoryStore::new());
     let session = SessionId::new();
-    let caller: twilio_twiml::sid::CallSid = "CAfedcba9876543210fedcba9876543210".parse().unwrap();
+    let caller: CallSid = "CAfedcba9876543210fedcba9876543210".parse().unwrap();
     let world = Arc::new(World::new(seed, session, Arc::clone(&store), caller.clone()));
     begin(&world, &store, caller).await;
 
@@ -61,8 +62,7 @@ async fn play(seed: u64) -> (String, Vec<String>) {
     (world.trace(), wrongs)
 }
 
-async fn begin(world: &World, store: &MemoryStore, caller: twilio_twiml::sid::CallSid) {
-    use call_session::handoff::Clock;
+async fn begin(world: &World, store: &MemoryStore, caller: CallSid) {
     let now = world.now();
     let stream = StreamId::new();
     let up = SessionEvent::StreamAttached { stream, sid: None, node: "node-stream".parse().unwrap() };
@@ -98,9 +98,7 @@ async fn begin(world: &World, store: &MemoryStore, caller: twilio_twiml::sid::Ca
     .unwrap();
     world.cold(plan.mode == HandoffMode::Cold);
     world.say(format!("{:?} {:?} {:?} {:?}, {asked} candidates", plan.mode, plan.route, plan.company, plan.after));
-    call_session::store::update(store, world.session, |_| vec![request(plan.clone(), "operator", "").at(now)])
-        .await
-        .unwrap();
+    store::update(store, world.session, |_| vec![request(plan.clone(), "operator", "").at(now)]).await.unwrap();
     let leaves = world
         .with(|chance| if chance.percent(35) { chance.millis(100, 60_000) } else { chance.millis(150_000, 300_000) });
     world.caller_hangs_up_in(leaves);
@@ -152,16 +150,9 @@ async fn serve(world: &Arc<World>) {
         sleep(Duration::from_secs(1)).await;
     }
     sleep(Duration::from_secs(5)).await;
-    let over = |event: &SessionEvent| matches!(event, SessionEvent::Ended(_));
-    let call = world.store.summary(world.session).await.unwrap().unwrap();
-    if call.status == Status::AiResponding || call.status == Status::WithAgent {
-        // The callback was lost: what a watchdog of calls does, which is not the handoff's.
-        let ended = SessionEvent::Ended(call_session::call::Ending::new(Status::Completed, "reconciled"));
-        assert!(over(&ended));
-        use call_session::handoff::Clock;
-        let now = world.now();
-        call_session::store::update(&*world.store, world.session, |_| vec![ended.clone().at(now)]).await.unwrap();
-    }
+    // The callback was lost: what a watchdog of calls does, which is not the handoff's business.
+    let ended = SessionEvent::Ended(Ending::new(Status::Completed, "reconciled")).at(world.now());
+    store::update(&*world.store, world.session, |_| vec![ended.clone()]).await.unwrap();
     sleep(Duration::from_secs(90)).await;
 }
 
@@ -171,21 +162,19 @@ fn run(seed: u64) -> (String, Vec<String>) {
 }
 
 fn campaign(seeds: impl Iterator<Item = u64>) {
-    let mut bad = 0;
-    let mut played = 0;
+    let mut report = String::new();
+    let (mut played, mut bad) = (0, 0);
     for seed in seeds {
         let (trace, wrongs) = run(seed);
         played += 1;
         if !wrongs.is_empty() {
             bad += 1;
-            if bad <= 3 {
-                println!("seed {seed}: {wrongs:#?}\n{trace}\n");
-            } else {
-                println!("seed {seed}: {wrongs:?}");
-            }
+            // Three timelines are enough to read.
+            let trace = if bad <= 3 { trace } else { String::new() };
+            report += &format!("seed {seed}: {wrongs:?}\n{trace}\n");
         }
     }
-    assert_eq!(bad, 0, "of {played} handoffs");
+    assert_eq!(bad, 0, "of {played} handoffs\n{report}");
 }
 
 /// The seed, or the first and the number of a long campaign, from the environment.
@@ -199,7 +188,7 @@ fn some_hundred_handoffs_leave_nobody_in_silence_or_alone() {
 }
 
 #[test]
-#[ignore = "a long campaign: cargo xtask campaign"]
+#[ignore = "long: cargo test -p call-session --test it -- --ignored thousands_of_handoffs, with HANDOFF_SEED and HANDOFF_COUNT"]
 fn thousands_of_handoffs() {
     let first = asked("HANDOFF_SEED").unwrap_or(0);
     campaign(first..first + asked("HANDOFF_COUNT").unwrap_or(10_000));

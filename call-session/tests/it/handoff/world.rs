@@ -1,26 +1,23 @@
 //! Twilio as a model: a caller's leg, persons' legs, one room, documents and callbacks, in virtual time and with hardship.
 
+mod api;
+mod persons;
+
 use std::{
     collections::BTreeMap,
-    future::pending,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use call_session::{
-    call::{CallSession, Ending, HandoffMode, Place, SessionEvent, Status},
-    handoff::{
-        CallerAgent, Clock, Dial, LegPlace, LineError, NoAgent, Telephone, Verdict, answer_leg, caller_fetched,
-        caller_leaves_room, leg_machine, leg_place, leg_progress, room_progress, verdict,
-    },
+    call::{CallSession, Ending, Place, SessionEvent, Status},
+    handoff::{Clock, Verdict, caller_fetched, caller_leaves_room, leg_machine, leg_progress, room_progress},
     id::{LegId, NodeId, SessionId, StreamId},
     store::{self, memory::MemoryStore},
 };
-use jiff::Timestamp;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 use twilio_twiml::{
     sid::CallSid,
@@ -256,26 +253,6 @@ impl World {
         }
     }
 
-    /// A step of the runner: the server may die here.
-    async fn step(&self) {
-        let dies = {
-            let state = &mut *self.state();
-            match &mut state.crash_in {
-                Some(0) => true,
-                Some(left) => {
-                    *left -= 1;
-                    false
-                }
-                None => false,
-            }
-        };
-        if dies {
-            self.state().crash_in = None;
-            self.crash.notify_one();
-            pending::<()>().await;
-        }
-    }
-
     pub(super) async fn run(&self) {
         loop {
             let next = self.state().queue.first_key_value().map(|(key, _)| *key);
@@ -414,66 +391,6 @@ impl World {
         }
     }
 
-    fn leg_names(&self, leg: usize) -> (LegId, CallSid) {
-        let state = self.state();
-        (state.legs[leg].id, state.legs[leg].sid.clone())
-    }
-
-    fn leg_answers(&self, leg: usize) {
-        let direct = {
-            let state = &mut *self.state();
-            if over(&state.legs[leg].status) {
-                return;
-            }
-            state.legs[leg].status = CallStatus::InProgress;
-            state.legs[leg].direct
-        };
-        let name = self.state().legs[leg].name.clone();
-        self.say(format!("{name} picks up"));
-        self.callback(|| Happening::Status(leg, CallStatus::InProgress));
-        if direct && self.state().cold {
-            // The line puts them through by itself.
-            self.state().legs[leg].in_room = true;
-            let talk = self.with(|chance| chance.millis(4000, 60_000));
-            return self.later(talk, Happening::LegEnds(leg, CallStatus::Completed));
-        }
-        let wait = self.with(|chance| chance.millis(60, 700));
-        self.later(wait, Happening::LegAsks(leg, 0));
-        if self.state().legs[leg].habit == Habit::Voicemail {
-            if !direct {
-                self.callback(|| Happening::Machine(leg));
-            }
-            self.later(Duration::from_secs(60), Happening::LegEnds(leg, CallStatus::Completed));
-        }
-    }
-
-    /// A leg is over. If it was in the room, or dialled directly, the other side goes on.
-    fn leg_ends(&self, leg: usize, status: &CallStatus) {
-        let (was_in_room, direct, name, id) = {
-            let leg = &mut self.state().legs[leg];
-            if over(&leg.status) {
-                return;
-            }
-            leg.status = status.clone();
-            (std::mem::take(&mut leg.in_room), leg.direct, leg.name.clone(), leg.id)
-        };
-        if was_in_room {
-            self.state().person_seen = Some(Instant::now());
-        }
-        self.say(format!("{name} is over: {status}"));
-        self.callback(|| Happening::Status(leg, status.clone()));
-        if was_in_room && !direct {
-            self.room_tells(Some(leg), "participant-leave", Some("completed"));
-        }
-        let caller = self.state().caller;
-        if (was_in_room && !direct && caller == At::Room) || caller == At::Direct(id) {
-            if !direct {
-                self.room_tells(None, "participant-leave", Some("in-progress"));
-            }
-            self.caller_next(direct.then(|| status.clone()), true, 40, 300);
-        }
-    }
-
     fn caller_next(&self, after_room: Option<CallStatus>, left: bool, from: u64, to: u64) {
         if self.caller_gone() {
             return;
@@ -548,80 +465,6 @@ impl World {
         }
     }
 
-    async fn leg_asks(&self, leg: usize, tries: u32) {
-        if over(&self.state().legs[leg].status) {
-            return;
-        }
-        if tries < 2 && self.state().hard && self.with(|chance| chance.percent(8)) {
-            return self.later(Duration::from_secs(1), Happening::LegAsks(leg, tries + 1));
-        }
-        let (id, sid) = self.leg_names(leg);
-        let habit = self.state().legs[leg].habit;
-        let by =
-            (habit == Habit::Voicemail && self.with(|chance| chance.percent(70))).then_some(AnsweredBy::MachineStart);
-        let call = self.tell(|call| answer_leg(call, id, &sid, by.as_ref())).await;
-        let place = leg_place(&call.summary, id, &sid);
-        if place == LegPlace::Briefing {
-            let (wait, late) = self.with(|chance| (chance.millis(3000, 9000), chance.millis(43_500, 46_500)));
-            match habit {
-                Habit::Accepts => self.later(wait, Happening::LegSays(leg, Verdict::Accept)),
-                Habit::AcceptsLate => self.later(late, Happening::LegSays(leg, Verdict::Accept)),
-                Habit::AcceptsTwice => {
-                    self.later(wait, Happening::LegSays(leg, Verdict::Accept));
-                    self.later(wait, Happening::LegSays(leg, Verdict::Accept));
-                }
-                Habit::Declines => self.later(wait, Happening::LegSays(leg, Verdict::Decline)),
-                Habit::HangsUpInBriefing => self.later(wait, Happening::LegEnds(leg, CallStatus::Completed)),
-                _ => {}
-            }
-        }
-        self.follow(leg, place, &call);
-    }
-
-    async fn leg_says(&self, leg: usize, said: Verdict) {
-        if over(&self.state().legs[leg].status) {
-            return;
-        }
-        let (id, sid) = self.leg_names(leg);
-        if said == Verdict::Accept {
-            self.state().legs[leg].accepted = true;
-        }
-        let call = self.tell(|call| verdict(call, id, &sid, said)).await;
-        self.follow(leg, leg_place(&call.summary, id, &sid), &call);
-    }
-
-    /// What the leg does with its document.
-    fn follow(&self, leg: usize, place: LegPlace, call: &CallSession) {
-        match place {
-            LegPlace::Briefing => {}
-            LegPlace::Room => {
-                let warm = call.summary.handoff.as_ref().is_some_and(|it| it.plan.mode == HandoffMode::Warm);
-                let (accepted, there, direct, name) = {
-                    let state = self.state();
-                    let leg = &state.legs[leg];
-                    (leg.accepted, leg.in_room, leg.direct, leg.name.clone())
-                };
-                if there {
-                    return;
-                }
-                if warm && !accepted {
-                    self.wrong(format!("{name} comes to the caller and did not accept"));
-                }
-                if !direct {
-                    self.room_opens();
-                }
-                self.state().legs[leg].in_room = true;
-                self.say(format!("{name} is in the room"));
-                if !direct {
-                    self.room_tells(Some(leg), "participant-join", None);
-                }
-                let talk = self.with(|chance| chance.millis(4000, 60_000));
-                self.later(talk, Happening::LegEnds(leg, CallStatus::Completed));
-            }
-            _ => self.later(Duration::from_millis(800), Happening::LegEnds(leg, CallStatus::Completed)),
-        }
-    }
-
     async fn caller_asks(&self, after_room: Option<CallStatus>, left: bool, tries: u32, epoch: u32) {
         if self.state().epoch != epoch || self.caller_gone() {
             return;
@@ -647,9 +490,7 @@ impl World {
                 self.room_tells(None, "participant-join", None);
             }
             Place::Dial(id) => {
-                let from = call.summary.handoff.as_ref().map(|it| it.plan.from.clone());
                 self.caller_at(At::Direct(id));
-                assert!(from.is_some());
                 self.place(id, true);
             }
             Place::Wait => {
@@ -664,75 +505,6 @@ impl World {
                 self.later(Duration::from_secs(2), Happening::CallerHangsUp);
             }
             _ => self.wrong("the caller is dropped"),
-        }
-    }
-
-    /// A leg begins to exist.
-    fn place(&self, id: LegId, direct: bool) -> CallSid {
-        let (number, sid) = {
-            let state = &mut *self.state();
-            let number = state.legs.len();
-            let sid: CallSid = format!("CA{:032x}", number + 1).parse().unwrap();
-            let habit = state.chance.one(&HABITS);
-            let name = format!("leg {number} ({habit:?})");
-            state.legs.push(Leg {
-                id,
-                sid: sid.clone(),
-                name,
-                habit,
-                status: CallStatus::Queued,
-                created: Instant::now(),
-                direct,
-                in_room: false,
-                accepted: false,
-                alone_since: None,
-            });
-            (number, sid)
-        };
-        let name = self.state().legs[number].name.clone();
-        self.say(format!("{name} is dialled"));
-        self.callback(|| Happening::Status(number, CallStatus::Queued));
-        let wait = self.with(|chance| chance.millis(200, 1200));
-        self.later(wait, Happening::LegRings(number));
-        sid
-    }
-
-    /// How an answer of the API comes: `Ok(true)` done and said, `Ok(false)` not done and said, else unknown.
-    async fn api(&self, name: &str) -> (bool, Option<LineError>) {
-        self.step().await;
-        let (wait, done, error) = {
-            let state = &mut *self.state();
-            let wait = state.chance.millis(20, 180);
-            match state.chance.below(100) {
-                0..5 if state.hard => (wait, false, Some(LineError::NotDone)),
-                5..9 if state.hard => (wait, false, Some(LineError::Unknown)),
-                9..14 if state.hard => (wait, true, Some(LineError::Unknown)),
-                _ => (wait, true, None),
-            }
-        };
-        sleep(wait).await;
-        let outcome = match error {
-            Some(error) => format!(" ({error}{})", if done { ", and was" } else { "" }),
-            None => String::new(),
-        };
-        self.say(format!("api: {name}{outcome}"));
-        (done, error)
-    }
-
-    async fn answer<T>(&self, value: T, error: Option<LineError>) -> Result<T, LineError> {
-        match error {
-            Some(error) => {
-                if error == LineError::Unknown {
-                    sleep(self.with(|chance| chance.millis(4000, 10_000))).await;
-                }
-                self.step().await;
-                Err(error)
-            }
-            None => {
-                sleep(Duration::from_millis(60)).await;
-                self.step().await;
-                Ok(value)
-            }
         }
     }
 }
@@ -754,122 +526,4 @@ fn over(status: &CallStatus) -> bool {
         status,
         CallStatus::Completed | CallStatus::Busy | CallStatus::NoAnswer | CallStatus::Failed | CallStatus::Canceled
     )
-}
-
-impl Clock for World {
-    fn now(&self) -> Timestamp {
-        EPOCH.parse::<Timestamp>().unwrap() + self.began.elapsed()
-    }
-}
-
-#[async_trait]
-impl Telephone for World {
-    async fn dial(&self, dial: &Dial) -> Result<CallSid, LineError> {
-        let (done, error) = self.api("dial").await;
-        let sid = if done { Some(self.place(dial.leg, false)) } else { None };
-        let sid = self.answer(sid, error).await?;
-        sid.ok_or(LineError::NotDone)
-    }
-
-    async fn end(&self, call: &CallSid, answered: bool) -> Result<CallStatus, LineError> {
-        let (done, error) = self.api("end").await;
-        let leg = self.state().legs.iter().position(|leg| leg.sid == *call).unwrap();
-        let status = self.state().legs[leg].status.clone();
-        if over(&status) {
-            return self.answer(Err(LineError::NotInProgress), error).await?;
-        }
-        if !answered && status == CallStatus::InProgress {
-            return self.answer(Ok(status), error).await?;
-        }
-        let end = if answered { CallStatus::Completed } else { CallStatus::Canceled };
-        if done {
-            self.leg_ends(leg, &end);
-        }
-        self.answer(end, error).await
-    }
-
-    async fn redirect(&self, _session: SessionId, _call: &CallSid) -> Result<(), LineError> {
-        let (done, error) = self.api("redirect").await;
-        if self.caller_gone() {
-            return self.answer(Err(LineError::NotInProgress), error).await?;
-        }
-        if done {
-            let was = self.state().caller;
-            if was == At::Room {
-                self.room_tells(None, "participant-leave", Some("in-progress"));
-            }
-            self.caller_next(None, false, 40, 300);
-            if matches!(was, At::Room | At::Direct(_)) {
-                self.room_closes(true);
-            }
-        }
-        self.answer((), error).await
-    }
-
-    async fn status(&self, call: &CallSid) -> Result<Option<CallStatus>, LineError> {
-        let (_, error) = self.api("status").await;
-        let status = if *call == self.caller {
-            if self.caller_gone() { CallStatus::Completed } else { CallStatus::InProgress }
-        } else {
-            self.state().legs.iter().find(|leg| leg.sid == *call).unwrap().status.clone()
-        };
-        self.answer(Some(status), error).await
-    }
-
-    async fn find(&self, dial: &Dial, _since: Timestamp) -> Result<Vec<(CallSid, CallStatus)>, LineError> {
-        let (_, error) = self.api("find").await;
-        let found = {
-            let state = self.state();
-            // The list lags.
-            let shown = |leg: &&Leg| leg.id == dial.leg && leg.created.elapsed() > Duration::from_secs(2);
-            state.legs.iter().filter(shown).map(|leg| (leg.sid.clone(), leg.status.clone())).collect()
-        };
-        self.answer(found, error).await
-    }
-
-    async fn room(&self, _name: &str) -> Result<Vec<CallSid>, LineError> {
-        let (_, error) = self.api("room").await;
-        let present = {
-            let state = self.state();
-            let caller = (state.caller == At::Room).then(|| self.caller.clone());
-            let legs = state.legs.iter().filter(|leg| leg.in_room && !leg.direct).map(|leg| leg.sid.clone());
-            caller.into_iter().chain(legs).collect()
-        };
-        self.answer(present, error).await
-    }
-}
-
-#[async_trait]
-impl CallerAgent for World {
-    async fn say(&self, _session: SessionId, _words: &str) -> Result<(), NoAgent> {
-        self.step().await;
-        if self.state().caller != At::Agent {
-            return Err(NoAgent);
-        }
-        let wait = self.with(|chance| chance.millis(1500, 10_000));
-        sleep(wait).await;
-        World::say(self, "the farewell was heard");
-        self.step().await;
-        Ok(())
-    }
-
-    async fn tell(&self, _session: SessionId, cause: &str) -> Result<(), NoAgent> {
-        self.step().await;
-        if self.state().caller != At::Agent {
-            return Err(NoAgent);
-        }
-        World::say(self, format!("the caller is told: {cause}"));
-        self.step().await;
-        Ok(())
-    }
-
-    async fn leave(&self, _session: SessionId) -> Result<(), NoAgent> {
-        self.step().await;
-        if self.state().caller != At::Agent {
-            return Err(NoAgent);
-        }
-        self.caller_next(None, false, 40, 300);
-        self.step().await;
-        Ok(())
-    }
 }

@@ -1,0 +1,193 @@
+//! What the runner asks of the model: Twilio's API, the agent, the time.
+
+use std::{future::pending, time::Duration};
+
+use async_trait::async_trait;
+use call_session::{
+    handoff::{CallerAgent, Clock, Dial, LineError, NoAgent, Telephone},
+    id::SessionId,
+};
+use jiff::Timestamp;
+use tokio::time::sleep;
+use twilio_twiml::{sid::CallSid, words::CallStatus};
+
+use super::{At, EPOCH, Leg, World, over};
+
+impl World {
+    /// A step of the runner: the server may die here.
+    async fn step(&self) {
+        let dies = {
+            let state = &mut *self.state();
+            match &mut state.crash_in {
+                Some(0) => true,
+                Some(left) => {
+                    *left -= 1;
+                    false
+                }
+                None => false,
+            }
+        };
+        if dies {
+            self.state().crash_in = None;
+            self.crash.notify_one();
+            pending::<()>().await;
+        }
+    }
+
+    /// How an answer of the API comes: `Ok(true)` done and said, `Ok(false)` not done and said, else unknown.
+    async fn api(&self, name: &str) -> (bool, Option<LineError>) {
+        self.step().await;
+        let (wait, done, error) = {
+            let state = &mut *self.state();
+            let wait = state.chance.millis(20, 180);
+            match state.chance.below(100) {
+                0..5 if state.hard => (wait, false, Some(LineError::NotDone)),
+                5..9 if state.hard => (wait, false, Some(LineError::Unknown)),
+                9..14 if state.hard => (wait, true, Some(LineError::Unknown)),
+                _ => (wait, true, None),
+            }
+        };
+        sleep(wait).await;
+        let outcome = match error {
+            Some(error) => format!(" ({error}{})", if done { ", and was" } else { "" }),
+            None => String::new(),
+        };
+        self.say(format!("api: {name}{outcome}"));
+        (done, error)
+    }
+
+    async fn answer<T>(&self, value: T, error: Option<LineError>) -> Result<T, LineError> {
+        match error {
+            Some(error) => {
+                if error == LineError::Unknown {
+                    sleep(self.with(|chance| chance.millis(4000, 10_000))).await;
+                }
+                self.step().await;
+                Err(error)
+            }
+            None => {
+                sleep(Duration::from_millis(60)).await;
+                self.step().await;
+                Ok(value)
+            }
+        }
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        EPOCH.parse::<Timestamp>().unwrap() + self.began.elapsed()
+    }
+}
+
+#[async_trait]
+impl Telephone for World {
+    async fn dial(&self, dial: &Dial) -> Result<CallSid, LineError> {
+        let (done, error) = self.api("dial").await;
+        let sid = if done { Some(self.place(dial.leg, false)) } else { None };
+        let sid = self.answer(sid, error).await?;
+        sid.ok_or(LineError::NotDone)
+    }
+
+    async fn end(&self, call: &CallSid, answered: bool) -> Result<CallStatus, LineError> {
+        let (done, error) = self.api("end").await;
+        let leg = self.state().legs.iter().position(|leg| leg.sid == *call).unwrap();
+        let status = self.state().legs[leg].status.clone();
+        if over(&status) {
+            return self.answer(Err(LineError::NotInProgress), error).await?;
+        }
+        if !answered && status == CallStatus::InProgress {
+            return self.answer(Ok(status), error).await?;
+        }
+        let end = if answered { CallStatus::Completed } else { CallStatus::Canceled };
+        if done {
+            self.leg_ends(leg, &end);
+        }
+        self.answer(end, error).await
+    }
+
+    async fn redirect(&self, _session: SessionId, _call: &CallSid) -> Result<(), LineError> {
+        let (done, error) = self.api("redirect").await;
+        if self.caller_gone() {
+            return self.answer(Err(LineError::NotInProgress), error).await?;
+        }
+        if done {
+            let was = self.state().caller;
+            if was == At::Room {
+                self.room_tells(None, "participant-leave", Some("in-progress"));
+            }
+            self.caller_next(None, false, 40, 300);
+            if matches!(was, At::Room | At::Direct(_)) {
+                self.room_closes(true);
+            }
+        }
+        self.answer((), error).await
+    }
+
+    async fn status(&self, call: &CallSid) -> Result<Option<CallStatus>, LineError> {
+        let (_, error) = self.api("status").await;
+        let status = if *call == self.caller {
+            if self.caller_gone() { CallStatus::Completed } else { CallStatus::InProgress }
+        } else {
+            self.state().legs.iter().find(|leg| leg.sid == *call).unwrap().status.clone()
+        };
+        self.answer(Some(status), error).await
+    }
+
+    async fn find(&self, dial: &Dial, _since: Timestamp) -> Result<Vec<(CallSid, CallStatus)>, LineError> {
+        let (_, error) = self.api("find").await;
+        let found = {
+            let state = self.state();
+            // The list lags.
+            let shown = |leg: &&Leg| leg.id == dial.leg && leg.created.elapsed() > Duration::from_secs(2);
+            state.legs.iter().filter(shown).map(|leg| (leg.sid.clone(), leg.status.clone())).collect()
+        };
+        self.answer(found, error).await
+    }
+
+    async fn room(&self, _name: &str) -> Result<Vec<CallSid>, LineError> {
+        let (_, error) = self.api("room").await;
+        let present = {
+            let state = self.state();
+            let caller = (state.caller == At::Room).then(|| self.caller.clone());
+            let legs = state.legs.iter().filter(|leg| leg.in_room && !leg.direct).map(|leg| leg.sid.clone());
+            caller.into_iter().chain(legs).collect()
+        };
+        self.answer(present, error).await
+    }
+}
+
+#[async_trait]
+impl CallerAgent for World {
+    async fn say(&self, _session: SessionId, _words: &str) -> Result<(), NoAgent> {
+        self.step().await;
+        if self.state().caller != At::Agent {
+            return Err(NoAgent);
+        }
+        let wait = self.with(|chance| chance.millis(1500, 10_000));
+        sleep(wait).await;
+        World::say(self, "the farewell was heard");
+        self.step().await;
+        Ok(())
+    }
+
+    async fn tell(&self, _session: SessionId, cause: &str) -> Result<(), NoAgent> {
+        self.step().await;
+        if self.state().caller != At::Agent {
+            return Err(NoAgent);
+        }
+        World::say(self, format!("the caller is told: {cause}"));
+        self.step().await;
+        Ok(())
+    }
+
+    async fn leave(&self, _session: SessionId) -> Result<(), NoAgent> {
+        self.step().await;
+        if self.state().caller != At::Agent {
+            return Err(NoAgent);
+        }
+        self.caller_next(None, false, 40, 300);
+        self.step().await;
+        Ok(())
+    }
+}

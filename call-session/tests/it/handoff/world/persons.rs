@@ -1,0 +1,182 @@
+//! The persons who are called.
+
+use std::time::Duration;
+
+use call_session::{
+    call::{CallSession, HandoffMode},
+    handoff::{LegPlace, Verdict, answer_leg, leg_place, verdict},
+    id::LegId,
+};
+use tokio::time::Instant;
+use twilio_twiml::{
+    sid::CallSid,
+    words::{AnsweredBy, CallStatus},
+};
+
+use super::{At, HABITS, Habit, Happening, Leg, World, over};
+
+impl World {
+    pub(super) fn leg_names(&self, leg: usize) -> (LegId, CallSid) {
+        let state = self.state();
+        (state.legs[leg].id, state.legs[leg].sid.clone())
+    }
+
+    pub(super) fn leg_answers(&self, leg: usize) {
+        let direct = {
+            let state = &mut *self.state();
+            if over(&state.legs[leg].status) {
+                return;
+            }
+            state.legs[leg].status = CallStatus::InProgress;
+            state.legs[leg].direct
+        };
+        let name = self.state().legs[leg].name.clone();
+        self.say(format!("{name} picks up"));
+        self.callback(|| Happening::Status(leg, CallStatus::InProgress));
+        if direct && self.state().cold {
+            // The line puts them through by itself.
+            self.state().legs[leg].in_room = true;
+            let talk = self.with(|chance| chance.millis(4000, 60_000));
+            return self.later(talk, Happening::LegEnds(leg, CallStatus::Completed));
+        }
+        let wait = self.with(|chance| chance.millis(60, 700));
+        self.later(wait, Happening::LegAsks(leg, 0));
+        if self.state().legs[leg].habit == Habit::Voicemail {
+            if !direct {
+                self.callback(|| Happening::Machine(leg));
+            }
+            self.later(Duration::from_secs(60), Happening::LegEnds(leg, CallStatus::Completed));
+        }
+    }
+
+    /// A leg is over. If it was in the room, or dialled directly, the other side goes on.
+    pub(super) fn leg_ends(&self, leg: usize, status: &CallStatus) {
+        let (was_in_room, direct, name, id) = {
+            let leg = &mut self.state().legs[leg];
+            if over(&leg.status) {
+                return;
+            }
+            leg.status = status.clone();
+            (std::mem::take(&mut leg.in_room), leg.direct, leg.name.clone(), leg.id)
+        };
+        if was_in_room {
+            self.state().person_seen = Some(Instant::now());
+        }
+        self.say(format!("{name} is over: {status}"));
+        self.callback(|| Happening::Status(leg, status.clone()));
+        if was_in_room && !direct {
+            self.room_tells(Some(leg), "participant-leave", Some("completed"));
+        }
+        let caller = self.state().caller;
+        if (was_in_room && !direct && caller == At::Room) || caller == At::Direct(id) {
+            if !direct {
+                self.room_tells(None, "participant-leave", Some("in-progress"));
+            }
+            self.caller_next(direct.then(|| status.clone()), true, 40, 300);
+        }
+    }
+
+    pub(super) async fn leg_asks(&self, leg: usize, tries: u32) {
+        if over(&self.state().legs[leg].status) {
+            return;
+        }
+        if tries < 2 && self.state().hard && self.with(|chance| chance.percent(8)) {
+            return self.later(Duration::from_secs(1), Happening::LegAsks(leg, tries + 1));
+        }
+        let (id, sid) = self.leg_names(leg);
+        let habit = self.state().legs[leg].habit;
+        let by =
+            (habit == Habit::Voicemail && self.with(|chance| chance.percent(70))).then_some(AnsweredBy::MachineStart);
+        let call = self.tell(|call| answer_leg(call, id, &sid, by.as_ref())).await;
+        let place = leg_place(&call.summary, id, &sid);
+        if place == LegPlace::Briefing {
+            let (wait, late) = self.with(|chance| (chance.millis(3000, 9000), chance.millis(43_500, 46_500)));
+            match habit {
+                Habit::Accepts => self.later(wait, Happening::LegSays(leg, Verdict::Accept)),
+                Habit::AcceptsLate => self.later(late, Happening::LegSays(leg, Verdict::Accept)),
+                Habit::AcceptsTwice => {
+                    self.later(wait, Happening::LegSays(leg, Verdict::Accept));
+                    self.later(wait, Happening::LegSays(leg, Verdict::Accept));
+                }
+                Habit::Declines => self.later(wait, Happening::LegSays(leg, Verdict::Decline)),
+                Habit::HangsUpInBriefing => self.later(wait, Happening::LegEnds(leg, CallStatus::Completed)),
+                _ => {}
+            }
+        }
+        self.follow(leg, place, &call);
+    }
+
+    pub(super) async fn leg_says(&self, leg: usize, said: Verdict) {
+        if over(&self.state().legs[leg].status) {
+            return;
+        }
+        let (id, sid) = self.leg_names(leg);
+        if said == Verdict::Accept {
+            self.state().legs[leg].accepted = true;
+        }
+        let call = self.tell(|call| verdict(call, id, &sid, said)).await;
+        self.follow(leg, leg_place(&call.summary, id, &sid), &call);
+    }
+
+    /// What the leg does with its document.
+    fn follow(&self, leg: usize, place: LegPlace, call: &CallSession) {
+        match place {
+            LegPlace::Briefing => {}
+            LegPlace::Room => {
+                let warm = call.summary.handoff.as_ref().is_some_and(|it| it.plan.mode == HandoffMode::Warm);
+                let (accepted, there, direct, name) = {
+                    let state = self.state();
+                    let leg = &state.legs[leg];
+                    (leg.accepted, leg.in_room, leg.direct, leg.name.clone())
+                };
+                if there {
+                    return;
+                }
+                if warm && !accepted {
+                    self.wrong(format!("{name} comes to the caller and did not accept"));
+                }
+                if !direct {
+                    self.room_opens();
+                }
+                self.state().legs[leg].in_room = true;
+                self.say(format!("{name} is in the room"));
+                if !direct {
+                    self.room_tells(Some(leg), "participant-join", None);
+                }
+                let talk = self.with(|chance| chance.millis(4000, 60_000));
+                self.later(talk, Happening::LegEnds(leg, CallStatus::Completed));
+            }
+            _ => self.later(Duration::from_millis(800), Happening::LegEnds(leg, CallStatus::Completed)),
+        }
+    }
+
+    /// A leg begins to exist.
+    pub(super) fn place(&self, id: LegId, direct: bool) -> CallSid {
+        let (number, sid) = {
+            let state = &mut *self.state();
+            let number = state.legs.len();
+            let sid: CallSid = format!("CA{:032x}", number + 1).parse().unwrap();
+            let habit = state.chance.one(&HABITS);
+            let name = format!("leg {number} ({habit:?})");
+            state.legs.push(Leg {
+                id,
+                sid: sid.clone(),
+                name,
+                habit,
+                status: CallStatus::Queued,
+                created: Instant::now(),
+                direct,
+                in_room: false,
+                accepted: false,
+                alone_since: None,
+            });
+            (number, sid)
+        };
+        let name = self.state().legs[number].name.clone();
+        self.say(format!("{name} is dialled"));
+        self.callback(|| Happening::Status(number, CallStatus::Queued));
+        let wait = self.with(|chance| chance.millis(200, 1200));
+        self.later(wait, Happening::LegRings(number));
+        sid
+    }
+}
