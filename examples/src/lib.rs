@@ -4,6 +4,7 @@
 //! or by the environment; `--help` explains it.
 //!
 //! - [`inbound`]: answers the telephone, over Twilio Media Streams.
+//! - [`outbound`]: calls people, over the same.
 //! - [`sip`]: confirms attendance, over OpenAI's SIP interface; calls and attendance are kept.
 //!
 //! What they share:
@@ -13,13 +14,18 @@
 //! - [`web`]: signed webhooks, media streams, TwiML answers, health, shutdown.
 //! - [`stream_token`]: what lets a media stream in.
 //! - [`model`]: sessions that are opened before the caller is there.
-//! - [`calls`]: what a server remembers of its calls, and what follows a stream.
+//! - [`database`]: where calls and people are kept.
+//! - [`program`]: what the programs have in common.
+//! - [`phone`]: a telephone for a voice model: the doors that Twilio uses, and those for people and programs.
 
-pub mod calls;
 pub mod chain;
 pub mod conversation;
+pub mod database;
 pub mod inbound;
 pub mod model;
+pub mod outbound;
+pub mod phone;
+pub mod program;
 pub mod settings;
 pub mod sip;
 pub mod stream_token;

@@ -6,7 +6,7 @@
 use std::{fmt, future::pending, pin::pin, time::Duration};
 
 use futures_util::SinkExt;
-use realtime_bridge::realtime::{ConnectError, NewItem, RealtimeClient, RealtimeCommand, RequestId, SessionConfig};
+use realtime_bridge::realtime::{ConnectError, RealtimeClient, SessionConfig};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, sleep_until, timeout, timeout_at},
@@ -29,33 +29,21 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 /// How long the provider may take to hear that a session is not wanted any more.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// The name of our request that tells a session the conversation so far. The relay counts its own from 0.
-const HISTORY: RequestId = RequestId(u64::MAX);
-
 /// What session to open.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SessionPlan {
     /// How the model listens, thinks and speaks.
     pub config: SessionConfig,
-    /// What the model is told before the caller, such as an earlier part of the conversation.
-    pub history: Option<String>,
     /// How long the session waits for its call, at most [`LONGEST_KEEP`].
     pub keep: Duration,
 }
 
 impl SessionPlan {
-    /// A session without history.
+    /// A session with this configuration, which waits this long.
     #[must_use]
     pub const fn new(config: SessionConfig, keep: Duration) -> Self {
-        Self { config, history: None, keep }
-    }
-
-    /// Tells the model this before the caller.
-    #[must_use]
-    pub fn with_history(mut self, history: Option<String>) -> Self {
-        self.history = history;
-        self
+        Self { config, keep }
     }
 }
 
@@ -164,7 +152,7 @@ async fn open<C: RealtimeClient>(client: &C, plan: &SessionPlan) -> Result<C::Se
     let mut attempt = 1;
     loop {
         let error = match client.connect(&plan.config).await {
-            Ok(session) => return tell(session, plan).await,
+            Ok(session) => return Ok(session),
             Err(error) => error,
         };
         let again = error.retryable() && attempt < ATTEMPTS;
@@ -175,17 +163,6 @@ async fn open<C: RealtimeClient>(client: &C, plan: &SessionPlan) -> Result<C::Se
         sleep(wait).await;
         (attempt, wait) = (attempt + 1, wait * 2);
     }
-}
-
-async fn tell<S>(mut session: S, plan: &SessionPlan) -> Result<S, ConnectError>
-where
-    S: realtime_bridge::realtime::RealtimeSession,
-{
-    if let Some(history) = &plan.history {
-        let item = RealtimeCommand::AddItem { request: HISTORY, item: NewItem::System(history.clone()) };
-        session.send(item).await.map_err(|error| ConnectError::Transport(Box::new(error)))?;
-    }
-    Ok(session)
 }
 
 async fn close<S: realtime_bridge::realtime::RealtimeSession>(mut session: S) {
@@ -206,13 +183,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_session_is_adopted_with_its_history() {
+    async fn a_session_is_adopted() {
         let (client, mut provider) = MemoryClient::new();
-        let prepared = PreparedSession::open(&TaskTracker::new(), client, plan().with_history(Some("before".into())));
+        let prepared = PreparedSession::open(&TaskTracker::new(), client, plan());
         let mut model = provider.accept().await.unwrap();
         let session = prepared.adopt(KEEP).await.unwrap();
-        let told = model.recv().await.unwrap();
-        assert_eq!(told, RealtimeCommand::AddItem { request: HISTORY, item: NewItem::System("before".into()) });
         drop(session);
         assert_eq!(model.recv().await, None);
     }

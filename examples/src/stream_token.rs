@@ -1,23 +1,21 @@
-//! Tokens that let a media stream in: single-use, short-lived, bound to one call.
+//! Tokens that let a media stream in: short-lived, bound to one stream of one call, good on every server.
 //!
 //! Whoever can reach the server can open a media stream and say that it is any call. What proves it is a token that only
-//! the signed webhook's answer carried (Twilio: Media Streams, custom parameters).
+//! the signed webhook's answer carried (Twilio: Media Streams, custom parameters). Servers that share the key take each
+//! other's tokens; that a token is used once is kept with the call, which lets each stream be attached once.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use subtle::ConstantTimeEq;
+use call_session::id::StreamId;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha2::Sha256;
 use twilio_twiml::sid::{AccountSid, CallSid};
-use uuid::Uuid;
 
 /// The name of the `<Parameter>` that carries the token.
 pub const PARAMETER: &str = "token";
 
-/// A secret of 122 random bits. `Debug` hides it.
+/// A token, in clear only on purpose: `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StreamToken(String);
 
@@ -29,8 +27,8 @@ impl StreamToken {
     }
 }
 
-impl fmt::Debug for StreamToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for StreamToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("StreamToken(…)")
     }
 }
@@ -39,127 +37,112 @@ impl fmt::Debug for StreamToken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenRefused {
-    /// The stream is not expected: it never was, it came before, or too late.
-    #[error("no such stream is expected")]
-    NotExpected,
     /// The stream came too late.
     #[error("the stream's token has expired")]
     Expired,
-    /// There is no token, or another one.
+    /// There is no token, or one that is another stream's, another call's or nobody's.
     #[error("the stream's token is wrong")]
     Wrong,
-    /// The token is another call's.
-    #[error("the stream's token belongs to another call")]
-    OtherCall,
 }
 
-/// The tokens of the streams that are expected. Time is an argument.
+/// Mints and checks tokens. Time is an argument.
 ///
 /// ```
 /// use std::time::Duration;
-/// use examples::stream_token::{StreamTokens, TokenRefused};
-/// use uuid::Uuid;
 ///
-/// let now = tokio::time::Instant::now().into_std();
+/// use call_session::id::StreamId;
+/// use examples::stream_token::{StreamTokens, TokenRefused};
+/// use jiff::Timestamp;
+///
 /// let (call, account) = ("CAfedcba9876543210fedcba9876543210".parse()?, "AC0123456789abcdef0123456789abcdef".parse()?);
-/// let tokens = StreamTokens::new(Duration::from_secs(10));
-/// let stream = Uuid::now_v7();
+/// let (tokens, now, stream) = (StreamTokens::new(b"a secret", Duration::from_secs(10)), Timestamp::now(), StreamId::new());
 /// let token = tokens.mint(now, stream, &call, &account);
 ///
-/// assert_eq!(tokens.redeem(now, stream, "guessed", &call, &account), Err(TokenRefused::Wrong));
-/// assert_eq!(tokens.redeem(now, stream, token.expose(), &call, &account), Ok(()));
-/// assert_eq!(tokens.redeem(now, stream, token.expose(), &call, &account), Err(TokenRefused::NotExpected));
+/// assert_eq!(tokens.check(now, stream, "guessed", &call, &account), Err(TokenRefused::Wrong));
+/// assert_eq!(tokens.check(now, stream, token.expose(), &call, &account), Ok(()));
 /// # Ok::<(), twilio_twiml::sid::ParseSidError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct StreamTokens {
+    key: Hmac<Sha256>,
     life: Duration,
-    expected: Mutex<Expected>,
-}
-
-#[derive(Debug, Default)]
-struct Expected {
-    grants: HashMap<Uuid, Grant>,
-    /// All have the same life, so the order they were minted in is the order they expire in.
-    by_age: VecDeque<(Instant, Uuid)>,
-}
-
-#[derive(Debug)]
-struct Grant {
-    token: StreamToken,
-    call: CallSid,
-    account: AccountSid,
-    expires: Instant,
 }
 
 impl StreamTokens {
-    /// Tokens that live this long.
+    /// Tokens that live this long. Servers with the same secret take each other's.
+    ///
+    /// # Panics
+    ///
+    /// Never: HMAC takes keys of every length.
     #[must_use]
-    pub fn new(life: Duration) -> Self {
-        Self { life, expected: Mutex::default() }
+    pub fn new(secret: &[u8], life: Duration) -> Self {
+        let mut key = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of every length");
+        // The secret has other uses: what is signed for them must not be a token.
+        key.update(b"media stream token v1\0");
+        Self { key, life }
     }
 
-    /// A token for the stream of this call, known by its name in the stream's URL.
-    pub fn mint(&self, now: Instant, stream: Uuid, call: &CallSid, account: &AccountSid) -> StreamToken {
-        let token = StreamToken(Uuid::new_v4().simple().to_string());
-        let expires = now + self.life;
-        let grant = Grant { token: token.clone(), call: call.clone(), account: account.clone(), expires };
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        expected.forget_expired(now);
-        expected.by_age.push_back((expires, stream));
-        expected.grants.insert(stream, grant);
-        token
-    }
-
-    /// Whether a token for this stream may still be redeemed. Says nothing about who asks.
+    /// A token for a stream of this call.
     #[must_use]
-    pub fn is_expected(&self, now: Instant, stream: Uuid) -> bool {
-        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        expected.grants.get(&stream).is_some_and(|grant| now < grant.expires)
+    pub fn mint(&self, now: Timestamp, stream: StreamId, call: &CallSid, account: &AccountSid) -> StreamToken {
+        let expires = now.saturating_add(self.life).map_or(i64::MAX, Timestamp::as_millisecond);
+        let tag = self.sign(expires, stream, call, account).finalize().into_bytes();
+        StreamToken(format!("{expires:x}.{}", hex(&tag)))
     }
 
-    /// Lets a stream in, once. What is refused leaves the token of the real one as it was.
+    /// Whether this is the token of the stream.
     ///
     /// # Errors
     ///
     /// [`TokenRefused`] says why not. Tell it to the log, not to the peer.
-    pub fn redeem(
+    pub fn check(
         &self,
-        now: Instant,
-        stream: Uuid,
+        now: Timestamp,
+        stream: StreamId,
         token: &str,
         call: &CallSid,
         account: &AccountSid,
     ) -> Result<(), TokenRefused> {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        let grant = expected.grants.get(&stream).ok_or(TokenRefused::NotExpected)?;
-        if !bool::from(grant.token.0.as_bytes().ct_eq(token.as_bytes())) {
-            return Err(TokenRefused::Wrong);
-        }
-        if now >= grant.expires {
-            return Err(TokenRefused::Expired);
-        }
-        if (&grant.call, &grant.account) != (call, account) {
-            return Err(TokenRefused::OtherCall);
-        }
-        expected.grants.remove(&stream);
-        Ok(())
+        let (expires, tag) = token.split_once('.').ok_or(TokenRefused::Wrong)?;
+        let expires = i64::from_str_radix(expires, 16).map_err(|_| TokenRefused::Wrong)?;
+        let tag = unhex(tag).ok_or(TokenRefused::Wrong)?;
+        // Compares in constant time.
+        self.sign(expires, stream, call, account).verify_slice(&tag).map_err(|_| TokenRefused::Wrong)?;
+        if now.as_millisecond() >= expires { Err(TokenRefused::Expired) } else { Ok(()) }
+    }
+
+    fn sign(&self, expires: i64, stream: StreamId, call: &CallSid, account: &AccountSid) -> Hmac<Sha256> {
+        let mut mac = self.key.clone();
+        mac.update(&expires.to_be_bytes());
+        mac.update(stream.0.as_bytes());
+        mac.update(call.as_str().as_bytes());
+        mac.update(account.as_str().as_bytes());
+        mac
     }
 }
 
-impl Expected {
-    fn forget_expired(&mut self, now: Instant) {
-        while let Some((_, stream)) = self.by_age.pop_front_if(|(expires, _)| *expires <= now) {
-            self.grants.remove(&stream);
-        }
+impl std::fmt::Debug for StreamTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamTokens").field("life", &self.life).finish_non_exhaustive()
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) || digits.len() > 64 {
+        return None;
+    }
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    digits.chunks(2).map(pair).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LIFE: Duration = Duration::from_secs(10);
 
     fn call(last: char) -> CallSid {
         format!("CAfedcba9876543210fedcba987654321{last}").parse().unwrap()
@@ -169,39 +152,33 @@ mod tests {
         format!("AC0123456789abcdef0123456789abcde{last}").parse().unwrap()
     }
 
-    fn now() -> Instant {
-        tokio::time::Instant::now().into_std()
-    }
-
     #[test]
-    fn a_token_is_bound_to_its_stream_call_and_account_and_a_refusal_does_not_use_it_up() {
-        let (tokens, now, stream) = (StreamTokens::new(LIFE), now(), Uuid::now_v7());
+    fn a_token_is_bound_to_its_stream_call_account_and_time() {
+        let tokens = StreamTokens::new(b"secret", Duration::from_secs(10));
+        let (now, stream) = (Timestamp::now(), StreamId::new());
         let token = tokens.mint(now, stream, &call('0'), &account('f'));
-        let redeem = |stream, call, account| tokens.redeem(now, stream, token.expose(), &call, &account);
-        assert_eq!(redeem(Uuid::now_v7(), call('0'), account('f')), Err(TokenRefused::NotExpected));
-        assert_eq!(redeem(stream, call('1'), account('f')), Err(TokenRefused::OtherCall));
-        assert_eq!(redeem(stream, call('0'), account('e')), Err(TokenRefused::OtherCall));
-        assert_eq!(tokens.redeem(now, stream, "", &call('0'), &account('f')), Err(TokenRefused::Wrong));
-        assert_eq!(redeem(stream, call('0'), account('f')), Ok(()));
+        let check = |now, stream, call, account| tokens.check(now, stream, token.expose(), &call, &account);
+        assert_eq!(check(now, stream, call('0'), account('f')), Ok(()));
+        assert_eq!(check(now, StreamId::new(), call('0'), account('f')), Err(TokenRefused::Wrong));
+        assert_eq!(check(now, stream, call('1'), account('f')), Err(TokenRefused::Wrong));
+        assert_eq!(check(now, stream, call('0'), account('e')), Err(TokenRefused::Wrong));
+        let late = now + Duration::from_secs(10);
+        assert_eq!(check(late, stream, call('0'), account('f')), Err(TokenRefused::Expired));
+        let longer = token.expose().replacen(|digit: char| digit.is_ascii_hexdigit(), "f", 1);
+        let moved = tokens.check(late, stream, &longer, &call('0'), &account('f'));
+        assert_eq!(moved, Err(TokenRefused::Wrong), "the time is signed, too");
+        for broken in ["", ".", "f", "1.zz", "1.0", "1.é"] {
+            assert_eq!(tokens.check(now, stream, broken, &call('0'), &account('f')), Err(TokenRefused::Wrong));
+        }
     }
 
     #[test]
-    fn a_token_expires_and_is_forgotten() {
-        let (tokens, begin, stream) = (StreamTokens::new(LIFE), now(), Uuid::now_v7());
-        let token = tokens.mint(begin, stream, &call('0'), &account('f'));
-        let late = begin + LIFE;
-        assert!(tokens.is_expected(begin, stream) && !tokens.is_expected(late, stream));
-        let redeemed = tokens.redeem(late, stream, token.expose(), &call('0'), &account('f'));
-        assert_eq!(redeemed, Err(TokenRefused::Expired));
-        tokens.mint(late, Uuid::now_v7(), &call('1'), &account('f'));
-        let expected = tokens.expected.lock().unwrap();
-        assert_eq!((expected.grants.len(), expected.by_age.len()), (1, 1));
-    }
-
-    #[test]
-    fn no_token_is_shown() {
-        let tokens = StreamTokens::new(LIFE);
-        let token = tokens.mint(now(), Uuid::now_v7(), &call('0'), &account('f'));
-        assert!(!format!("{tokens:?} {token:?}").contains(token.expose()));
+    fn servers_with_another_secret_do_not_take_it() {
+        let (now, stream) = (Timestamp::now(), StreamId::new());
+        let token = StreamTokens::new(b"ours", Duration::from_secs(10)).mint(now, stream, &call('0'), &account('f'));
+        let theirs = StreamTokens::new(b"theirs", Duration::from_secs(10));
+        let refused = theirs.check(now, stream, token.expose(), &call('0'), &account('f'));
+        assert_eq!(refused, Err(TokenRefused::Wrong));
+        assert!(!format!("{token:?}{theirs:?}").contains(token.expose()));
     }
 }

@@ -412,6 +412,7 @@ impl<M: MediaTransport, S: RealtimeSession + 'static> Driver<M, S> {
                 acted = true;
                 match action {
                     LinkAction::Leave(cause) => {
+                        tracing::warn!(cause = cause.name(), "the model session is lost; another is opened");
                         dialler.lost(&cause);
                         self.session = None;
                         self.model_writes = Writes::default();

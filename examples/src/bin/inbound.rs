@@ -2,8 +2,7 @@
 
 use std::{
     error::Error,
-    future::pending,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -12,12 +11,11 @@ use clap::Parser;
 use examples::{
     chain::Chain,
     conversation::Language,
-    inbound::{Inbound, demo},
-    settings::{Arguments, Problems, Settings},
-    web::shutdown_signal,
+    inbound::{self, demo},
+    phone::{Parts, Phone},
+    program,
+    settings::{Arguments, Settings},
 };
-use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 
 /// Answers the telephone: Twilio calls, a realtime voice model talks.
 ///
@@ -44,54 +42,17 @@ struct Cli {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let simulated = cli.demo || cli.arguments.names_no_account();
-    // The demonstration tells its story itself.
-    let level = if simulated { "warn" } else { "info" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(io::stderr).init();
+    program::log(simulated);
     let done = if simulated { demonstrate(&cli).await } else { serve(&cli.arguments).await };
-    done.unwrap_or_else(|error| {
-        // Nowhere is left to report a failure of standard error to.
-        let _ = writeln!(io::stderr(), "inbound: {}", Chain(&*error));
-        if error.is::<Problems>() {
-            let _ = writeln!(
-                io::stderr(),
-                "Without accounts, --demo places a simulated call; --help explains each setting."
-            );
-        }
-        ExitCode::FAILURE
-    })
+    program::exit("inbound", done)
 }
 
 async fn serve(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let settings = Settings::check(arguments)?;
-    let bound = TcpListener::bind(settings.bind).await;
-    let listener = bound.map_err(|error| format!("{} cannot be listened on: {error}", settings.bind))?;
-    tracing::info!(
-        address = %listener.local_addr()?,
-        voice_webhook = settings.public_url.to("/api/twilio/voice"),
-        model = settings.openai.model,
-        "takes calls"
-    );
-    let twice = async {
-        told_to_stop().await;
-        told_to_stop().await;
-    };
-    tokio::select! {
-        served = Box::pin(Inbound::new(settings)?.serve(listener, told_to_stop())) => served?,
-        () = twice => {
-            tracing::warn!("told to stop twice: the running calls are cut off");
-            return Ok(ExitCode::FAILURE);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn told_to_stop() {
-    if let Err(error) = shutdown_signal().await {
-        tracing::error!(%error, "signals cannot be listened to, so the server runs until it is killed");
-        pending::<()>().await;
-    }
+    let opened = settings.database.open().await?;
+    let phone = Phone::new(settings.clone(), Parts::new(opened, inbound::tools()))?;
+    let router = phone.router();
+    program::serve(&settings, phone, router).await
 }
 
 async fn demonstrate(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {

@@ -12,17 +12,15 @@ mod words;
 
 use std::{str::FromStr, time::Duration};
 
+use call_session::call::{CallSummary, ConversationSettings, Direction};
 use realtime_bridge::{
     realtime::{SessionConfig, Transcription},
-    relay::{CallConfig, Greeting, Prompts, Speaker, TranscriptEntry},
+    relay::{CallConfig, Greeting, Prompts},
     tool::ToolSet,
 };
 use twilio_twiml::twiml::{self, Say, Voice};
 
 use self::words::Words;
-
-/// How many entries of the conversation a model that takes over is told: long histories make it speak as if it read.
-const HISTORY: usize = 20;
 
 /// The language that is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +77,8 @@ pub struct Conversation {
     pub language: Language,
     /// Twilio's voice, which apologises when the agent cannot speak.
     pub say_voice: Voice,
+    /// What a call of ours is about; `None` when the agent answers.
+    pub calling: Option<ConversationSettings>,
 }
 
 impl Conversation {
@@ -91,13 +91,45 @@ impl Conversation {
             representative: words.representative.into(),
             language,
             say_voice: words.say_voice.into(),
+            calling: None,
         }
+    }
+
+    /// What calls that come in are about, for their records.
+    #[must_use]
+    pub fn snapshot(&self) -> ConversationSettings {
+        ConversationSettings::default()
+            .with_company_name(&self.company)
+            .with_representative_name(&self.representative)
+            .with_language(self.language.tag())
+    }
+
+    /// The conversation of one call, which keeps the settings it began with.
+    #[must_use]
+    pub fn of(&self, call: &CallSummary) -> Self {
+        let mut talk = self.clone();
+        let settings = &call.settings;
+        let language = settings.language.parse().unwrap_or(self.language);
+        if language != self.language {
+            talk.language = language;
+            talk.say_voice = language.words().say_voice.into();
+        }
+        for (name, own) in
+            [(&settings.company_name, &mut talk.company), (&settings.representative_name, &mut talk.representative)]
+        {
+            if !name.is_empty() {
+                own.clone_from(name);
+            }
+        }
+        talk.calling = (call.direction == Direction::Outbound).then(|| settings.clone());
+        talk
     }
 
     /// Who the model is and what it does.
     #[must_use]
     pub fn instructions(&self) -> String {
-        self.fill(self.language.words().instructions)
+        let words = self.language.words();
+        self.fill(if self.calling.is_some() { words.calling } else { words.instructions })
     }
 
     /// How the model listens, thinks and speaks.
@@ -113,14 +145,15 @@ impl Conversation {
             .with_tools(tools.specs())
     }
 
-    /// How the call is led. One that was cut off and is `resumed` begins with an apology in place of the greeting.
+    /// How the call is led.
     #[must_use]
-    pub fn call(&self, max_duration: Duration, resumed: bool) -> CallConfig {
+    pub fn call(&self, max_duration: Duration, beginning: Beginning) -> CallConfig {
         let words = self.language.words();
-        let greeting = if resumed {
-            Greeting::Instructions(words.resume.into())
-        } else {
-            Greeting::Line(self.fill(words.greeting))
+        let greeting = match beginning {
+            Beginning::Fresh if self.calling.is_some() => Greeting::Line(self.fill(words.calling_greeting)),
+            Beginning::Fresh => Greeting::Line(self.fill(words.greeting)),
+            Beginning::CutOff => Greeting::Instructions(words.resume.into()),
+            Beginning::Back => Greeting::Instructions(words.back.into()),
         };
         let mut prompts = Prompts::default();
         prompts.say = words.prompt_say.into();
@@ -129,28 +162,12 @@ impl Conversation {
         prompts.time_is_up = words.prompt_time_is_up.into();
         prompts.end_called_off = words.prompt_end_called_off.into();
         prompts.keys = words.prompt_keys.into();
+        prompts.forgotten = words.prompt_forgotten.into();
+        prompts.resumed = words.prompt_resumed.into();
+        prompts.tool_runs = words.prompt_tool_runs.into();
+        prompts.tool_never = words.prompt_tool_never.into();
+        prompts.tool_ask = words.prompt_tool_ask.into();
         CallConfig::default().with_greeting(greeting).with_prompts(prompts).with_max_duration(Some(max_duration))
-    }
-
-    /// What a model that takes over is told of the conversation so far: the last words that the caller said and heard.
-    /// `None` if nobody has said anything.
-    #[must_use]
-    pub fn history(&self, transcript: &[TranscriptEntry]) -> Option<String> {
-        let words = self.language.words();
-        let heard: Vec<_> = transcript.iter().filter(|entry| !entry.heard.is_empty()).collect();
-        if heard.is_empty() {
-            return None;
-        }
-        let mut history = words.history.to_owned();
-        for entry in &heard[heard.len().saturating_sub(HISTORY)..] {
-            let speaker = match entry.speaker {
-                Speaker::Caller => words.caller,
-                Speaker::Agent => words.agent,
-            };
-            let cut = if entry.interrupted { "…" } else { "" };
-            history.push_str(&format!("\n{speaker}: {}{cut}", entry.heard));
-        }
-        Some(history)
     }
 
     /// What the caller hears when the agent cannot speak.
@@ -160,9 +177,39 @@ impl Conversation {
         Say::new(words.apology).language(twiml::Language::from(words.tag)).voice(self.say_voice.clone())
     }
 
-    fn fill(&self, template: &str) -> String {
-        template.replace("{company}", &self.company).replace("{representative}", &self.representative)
+    /// What a machine is told after its beep.
+    #[must_use]
+    pub fn voicemail(&self) -> Say {
+        let words = self.language.words();
+        let message = self.fill(words.voicemail);
+        Say::new(message).language(twiml::Language::from(words.tag)).voice(self.say_voice.clone())
     }
+
+    fn fill(&self, template: &str) -> String {
+        let none = ConversationSettings::default();
+        let calling = self.calling.as_ref().unwrap_or(&none);
+        let values = [
+            ("{company}", &self.company),
+            ("{representative}", &self.representative),
+            ("{service}", &calling.service_name),
+            ("{department}", &calling.target_department),
+            ("{person}", &calling.target_person),
+            ("{description}", &calling.service_description),
+            ("{pitch}", &calling.sales_pitch),
+        ];
+        values.into_iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value))
+    }
+}
+
+/// Where a conversation begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Beginning {
+    /// At its begin.
+    Fresh,
+    /// Where it was cut off.
+    CutOff,
+    /// Where it was left on purpose.
+    Back,
 }
 
 #[cfg(test)]
@@ -176,7 +223,7 @@ mod tests {
         for language in [Language::Japanese, Language::English] {
             let mut conversation = Conversation::new(language);
             (conversation.company, conversation.representative) = ("Acme".into(), "Ann".into());
-            let call = conversation.call(Duration::from_secs(60), false);
+            let call = conversation.call(Duration::from_secs(60), Beginning::Fresh);
             let Some(Greeting::Line(greeting)) = call.greeting else { panic!("no line") };
             let instructions = conversation.instructions();
             assert!(!format!("{instructions}{greeting}").contains(['{', '}']), "{language:?}");

@@ -22,6 +22,9 @@ pub struct Arguments {
     /// The server.
     #[command(flatten)]
     pub server: ServerArguments,
+    /// Calls of ours.
+    #[command(flatten)]
+    pub outbound: OutboundArguments,
     /// What the agent talks about.
     #[command(flatten)]
     pub conversation: ConversationArguments,
@@ -51,7 +54,7 @@ pub struct OpenAiArguments {
 #[command(next_help_heading = "Telephone")]
 #[non_exhaustive]
 pub struct TwilioArguments {
-    /// The Twilio account. If it is set, calls of other accounts are refused.
+    /// The Twilio account. If it is set, calls of other accounts are refused. Needed to make calls.
     #[arg(long, env = "TWILIO_ACCOUNT_SID", value_name = "AC…")]
     pub twilio_account_sid: Option<String>,
     /// The token that Twilio signs its requests with. Requests with another signature, or none, are refused.
@@ -61,6 +64,9 @@ pub struct TwilioArguments {
     /// plain http, or left out. [default: https://api.twilio.com]
     #[arg(long, env = "TWILIO_API_BASE_URL", value_name = "URL")]
     pub twilio_api_base_url: Option<String>,
+    /// How many calls a second Twilio lets the account make; more wait for their turn. [default: 1]
+    #[arg(long, env = "TWILIO_CALLS_PER_SECOND", value_name = "NUMBER")]
+    pub twilio_calls_per_second: Option<String>,
     /// The voice of Twilio that apologises when the model cannot speak. [default: Polly.Mizuki, for English
     /// Polly.Joanna]
     #[arg(long, env = "TWILIO_SAY_VOICE", value_name = "NAME")]
@@ -103,6 +109,29 @@ pub struct ServerArguments {
     /// Seconds that running calls have to end when the server is stopped. [default: 60]
     #[arg(long, env = "DRAIN_LIMIT", value_name = "SECONDS")]
     pub drain_limit: Option<String>,
+    /// Where calls are kept: `memory`, `sqlite:FILE`, or `postgres://…` for several servers. [default: sqlite:calls.db]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<SecretString>,
+    /// What requests to the API have to carry: `Authorization: Bearer TOKEN`. May be left out only where BIND is on
+    /// loopback.
+    #[arg(long, env = "API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub api_token: Option<SecretString>,
+}
+
+/// Calls of ours.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Calls of ours")]
+#[non_exhaustive]
+pub struct OutboundArguments {
+    /// What happens when a machine picks up: `message` after its beep, `hang-up`, or `ignore`. [default: message]
+    #[arg(long, env = "MACHINE", value_name = "WHAT")]
+    pub machine: Option<String>,
+    /// Seconds that a telephone rings before the call counts as not answered, 5 s more or less. [default: 30]
+    #[arg(long, env = "RING_LIMIT", value_name = "SECONDS")]
+    pub ring_limit: Option<String>,
+    /// Whether Twilio records the call, each side on a channel of its own. [default: false]
+    #[arg(long, env = "RECORD", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub record: Option<String>,
 }
 
 /// What the agent talks about.

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     time::Duration,
 };
 
@@ -13,8 +14,13 @@ use url::Url;
 use super::{Arguments, Limits, Problems, PublicUrl, Settings, TwilioSettings};
 use crate::{
     conversation::{Conversation, Language},
+    database::Database,
     model::LONGEST_KEEP,
+    phone::api::ApiToken,
 };
+
+/// Twilio's limit.
+const MOST_RINGING: Duration = Duration::from_secs(600);
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -43,7 +49,7 @@ impl Settings {
     ///
     /// [`Problems`], with all of them.
     pub fn check(arguments: &Arguments) -> Result<Self, Problems> {
-        let Arguments { openai, twilio, server, conversation } = arguments;
+        let Arguments { openai, twilio, server, outbound, conversation } = arguments;
         let mut check = Check::default();
         let local_twilio = check.is_local("TWILIO_API_BASE_URL", &twilio.twilio_api_base_url);
         let openai_config = check.openai(openai);
@@ -60,6 +66,7 @@ impl Settings {
             stream_wait: check.seconds("STREAM_WAIT", &server.stream_wait, defaults.stream_wait, LONGEST_KEEP),
             model_wait: check.seconds("MODEL_WAIT", &server.model_wait, defaults.model_wait, LONGEST_KEEP),
             max_call: check.seconds("MAX_CALL", &server.max_call, defaults.max_call, DAY),
+            ring: check.seconds("RING_LIMIT", &outbound.ring_limit, defaults.ring, MOST_RINGING),
             drain: check.seconds("DRAIN_LIMIT", &server.drain_limit, defaults.drain, DAY),
         };
         let language = check.parsed("CONVERSATION_LANGUAGE", &conversation.language, "ja-JP or en-US");
@@ -67,6 +74,18 @@ impl Settings {
         talk.company = given(&conversation.company).map_or(talk.company, str::to_owned);
         talk.representative = given(&conversation.representative).map_or(talk.representative, str::to_owned);
         talk.say_voice = given(&twilio.twilio_say_voice).map_or(talk.say_voice, Voice::from);
+
+        let calls_per_second =
+            check.parsed("TWILIO_CALLS_PER_SECOND", &twilio.twilio_calls_per_second, "a whole number from 1 on");
+        let machine = check.parsed("MACHINE", &outbound.machine, "message, hang-up or ignore").unwrap_or_default();
+        let record = check.parsed("RECORD", &outbound.record, "true or false").unwrap_or(false);
+        let api_token = exposed(&server.api_token).map(ApiToken::new);
+        if api_token.is_none() && !bind.ip().is_loopback() {
+            check.problem(
+                "API_TOKEN is not set, but BIND lets others than this machine in: anybody could make calls and read them",
+            );
+        }
+        let database = check.database(&server.database_url);
 
         let complete = (auth_token, public_url);
         let (Some(auth_token), Some(public_url)) = complete else { return Err(check.problems()) };
@@ -76,11 +95,21 @@ impl Settings {
         Ok(Self {
             openai: openai_config,
             voice: given(&openai.openai_voice).unwrap_or("marin").to_owned(),
-            twilio: TwilioSettings { account_sid, auth_token, require_stream_signature: signed.unwrap_or(false) },
+            twilio: TwilioSettings {
+                account_sid,
+                auth_token,
+                require_stream_signature: signed.unwrap_or(false),
+                calls_per_second: calls_per_second.unwrap_or(NonZeroU32::MIN),
+                api_base_url: given(&twilio.twilio_api_base_url).map(str::to_owned),
+            },
             public_url,
             bind,
             limits,
             conversation: talk,
+            machine,
+            record,
+            api_token,
+            database,
         })
     }
 }
@@ -125,6 +154,17 @@ impl Check {
             self.problems.extend(error.problems.iter().map(|problem| name(problem)));
         }
         config
+    }
+
+    fn database(&mut self, url: &Option<SecretString>) -> Database {
+        match exposed(url).map(str::parse) {
+            None => Database::default(),
+            Some(Ok(database)) => database,
+            Some(Err(error)) => {
+                self.problem(format!("DATABASE_URL is not one: {error}"));
+                Database::default()
+            }
+        }
     }
 
     fn auth_token(&mut self, token: &Option<SecretString>, local_twilio: bool) -> Option<AuthToken> {

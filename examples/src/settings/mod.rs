@@ -7,14 +7,16 @@ mod arguments;
 mod check;
 mod public_url;
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, str::FromStr, time::Duration};
 
-pub use arguments::{Arguments, ConversationArguments, OpenAiArguments, ServerArguments, TwilioArguments};
+pub use arguments::{
+    Arguments, ConversationArguments, OpenAiArguments, OutboundArguments, ServerArguments, TwilioArguments,
+};
 use realtime_bridge::realtime::openai::OpenAiConfig;
-use twilio_twiml::{sid::AccountSid, webhook::signature::AuthToken};
+use twilio_twiml::{rest, sid::AccountSid, webhook::signature::AuthToken};
 
 pub use self::public_url::{PublicUrl, PublicUrlError};
-use crate::conversation::Conversation;
+use crate::{conversation::Conversation, database::Database, phone::api::ApiToken};
 
 /// What a server runs with. No secret shows in `Debug`.
 #[derive(Debug, Clone)]
@@ -34,7 +36,45 @@ pub struct Settings {
     pub limits: Limits,
     /// What the agent talks about.
     pub conversation: Conversation,
+    /// What happens when a machine picks up a call of ours.
+    pub machine: Machine,
+    /// Whether Twilio records calls of ours.
+    pub record: bool,
+    /// What requests to the API have to carry; `None` only where nobody but this machine can make them.
+    pub api_token: Option<ApiToken>,
+    /// Where calls are kept.
+    pub database: Database,
 }
+
+/// What happens when a machine picks up a call of ours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Machine {
+    /// It gets a message after its beep.
+    #[default]
+    Message,
+    /// The call is ended.
+    HangUp,
+    /// Nobody asks who picked up.
+    Ignore,
+}
+
+impl FromStr for Machine {
+    type Err = UnknownMachine;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMachine> {
+        match text {
+            "message" => Ok(Self::Message),
+            "hang-up" => Ok(Self::HangUp),
+            "ignore" => Ok(Self::Ignore),
+            _ => Err(UnknownMachine),
+        }
+    }
+}
+
+/// Not something to do with a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a machine gets a `message`, or the call is ended (`hang-up`), or nobody asks (`ignore`)")]
+pub struct UnknownMachine;
 
 /// The telephone.
 #[derive(Debug, Clone)]
@@ -46,6 +86,23 @@ pub struct TwilioSettings {
     pub auth_token: AuthToken,
     /// The upgrade to a media stream has to be signed, too.
     pub require_stream_signature: bool,
+    /// The root of Twilio's API, if it is another one.
+    pub api_base_url: Option<String>,
+    /// How many calls a second the account may make.
+    pub calls_per_second: NonZeroU32,
+}
+
+impl TwilioSettings {
+    /// How Twilio's API is asked; `None` without an account.
+    #[must_use]
+    pub fn rest(&self) -> Option<rest::Config> {
+        let config =
+            rest::Config::new(self.account_sid.clone()?, rest::Credentials::auth_token(self.auth_token.clone()));
+        Some(match &self.api_base_url {
+            Some(url) => config.with_base_url(url),
+            None => config,
+        })
+    }
 }
 
 /// How long things may take.
@@ -58,6 +115,8 @@ pub struct Limits {
     pub model_wait: Duration,
     /// The longest call. Default: 30 minutes.
     pub max_call: Duration,
+    /// How long a telephone rings. Default: 30 s, less than most machines take to pick up.
+    pub ring: Duration,
     /// How long running calls may go on when the server is stopped. Default: 60 s.
     pub drain: Duration,
 }
@@ -68,6 +127,7 @@ impl Default for Limits {
             stream_wait: Duration::from_secs(10),
             model_wait: Duration::from_secs(4),
             max_call: Duration::from_secs(30 * 60),
+            ring: Duration::from_secs(30),
             drain: Duration::from_secs(60),
         }
     }

@@ -44,7 +44,7 @@ use self::{
     settings::SipSettings,
 };
 use crate::{
-    conversation::{Conversation, Language},
+    conversation::{Beginning, Conversation, Language},
     web::{self, health},
 };
 
@@ -191,7 +191,7 @@ impl SipServer {
     fn call(&self) -> CallConfig {
         let settings = &self.0.settings;
         let greeting = "お電話ありがとうございます。{company}、{event}の受付でございます。お名前をお願いいたします。";
-        let prompts = Conversation::new(Language::Japanese).call(settings.max_call, false);
+        let prompts = Conversation::new(Language::Japanese).call(settings.max_call, Beginning::Fresh);
         prompts.with_greeting(Greeting::Line(fill(settings, greeting)))
     }
 }

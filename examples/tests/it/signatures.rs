@@ -27,8 +27,11 @@ async fn upgrade(world: &World, path: &str, token: Option<&str>) -> u16 {
 #[tokio::test]
 async fn a_webhook_without_twilios_signature_is_refused() {
     let world = World::new(Script::new()).await;
-    let stream = "01890000-0000-7000-8000-000000000000";
-    for path in ["voice".to_owned(), format!("after-stream/{stream}"), format!("stream-status/{stream}")] {
+    let call = "01890000-0000-7000-8000-000000000000";
+    let of_streams = ["after-stream", "stream-status"].map(|door| format!("{door}/{call}/{call}"));
+    let doors = ["answered", "call-status", "machine", "recording", "voicemail", "voicemail-left"];
+    let of_calls = doors.map(|door| format!("{door}/{call}"));
+    for path in ["voice".to_owned()].iter().chain(&of_streams).chain(&of_calls) {
         let path = format!("/api/twilio/{path}");
         assert_eq!(world.post(&path, &voice_form(), None).await.0, 403, "{path} unsigned");
         assert_eq!(world.post(&path, &voice_form(), Some("another")).await.0, 403, "{path} forged");

@@ -7,8 +7,8 @@ use call_simulator::{
     twilio::{CallOptions, CallReport, CallerScript, Event, Number, TwilioSimulator},
 };
 use examples::{
-    calls::CallRecord,
-    inbound::Inbound,
+    inbound,
+    phone::{Parts, Phone, StreamRecord},
     settings::{Arguments, Settings},
 };
 use tokio::{
@@ -30,7 +30,7 @@ pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) openai: Option<OpenAiSimulator>,
     pub(crate) twilio: TwilioSimulator,
-    pub(crate) records: mpsc::Receiver<CallRecord>,
+    pub(crate) records: mpsc::Receiver<StreamRecord>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinSet<io::Result<()>>,
 }
@@ -71,6 +71,7 @@ impl World {
         arguments.twilio.twilio_api_base_url = Some("http://127.0.0.1".into());
         arguments.twilio.twilio_require_stream_signature = Some("true".into());
         arguments.server.public_url = Some(url.clone());
+        arguments.server.database_url = Some("memory".into());
         change(&mut arguments);
         let settings = Settings::check(&arguments).unwrap();
 
@@ -80,10 +81,12 @@ impl World {
         let twilio = TwilioSimulator::builder().account_sid(account).auth_token(TOKEN).number(number).start().unwrap();
 
         let (sender, records) = mpsc::channel(8);
-        let server = Inbound::with_records(settings, sender).unwrap();
+        let parts = Parts::new(settings.database.open().await.unwrap(), inbound::tools()).with_records(sender);
+        let server = Phone::new(settings, parts).unwrap();
+        let router = server.router();
         let (stop, stopped) = oneshot::channel::<()>();
         let mut serving = JoinSet::new();
-        serving.spawn(Box::pin(server.serve(listener, async {
+        serving.spawn(Box::pin(server.serve(listener, router, async {
             let _ = stopped.await;
         })));
         Self { url, openai: None, twilio, records, stop: Some(stop), serving }

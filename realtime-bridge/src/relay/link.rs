@@ -25,6 +25,10 @@ const VOICE_LIMIT: Duration = Duration::from_millis(2_500);
 /// How often to look for a quiet moment while both speak by turns.
 const ROTATION_LOOK: Duration = Duration::from_millis(250);
 
+/// How many sessions per endpoint may be lost in a row without one answer that came to its end. A model that dies of
+/// every answer would have the caller hear beginnings for ever.
+const FRUITLESS: u32 = 5;
+
 /// How often at most to look whether the line has fallen silent.
 const LEAST_LOOK: Duration = Duration::from_millis(10);
 
@@ -72,6 +76,8 @@ pub(crate) struct Link {
     /// `None` where a session that is lost is lost for good.
     dialling: Option<Dialling>,
     session: u32,
+    /// How many sessions were lost since the last answer that came to its end.
+    fruitless: u32,
     rotate_at: Option<Instant>,
     leave_at: Option<Instant>,
     actions: VecDeque<LinkAction>,
@@ -97,6 +103,7 @@ impl Link {
             recovery,
             dialling: None,
             session: 0,
+            fruitless: 0,
             rotate_at: None,
             leave_at: None,
             actions: VecDeque::new(),
@@ -130,6 +137,11 @@ impl Link {
         if let Some(kept) = self.kept_mut() {
             kept.begin();
         }
+    }
+
+    /// An answer came to its end.
+    pub(crate) const fn bears_fruit(&mut self) {
+        self.fruitless = 0;
     }
 
     pub(crate) fn set_tools(&mut self, tools: Vec<ToolSpec>) {
@@ -248,11 +260,20 @@ impl Relay {
         self.tell(now, CallEvent::ModelLost(cause.clone()));
         self.leave(now);
         self.link.actions.push_back(LinkAction::Leave(cause.clone()));
-        let down = Down { since: now, cause, attempts: 0, retry: None, silent_since: None, filled: false };
+        // The first session that is lost is replaced at once; if the next ones are lost as well, after growing pauses.
+        let attempts = self.link.fruitless;
+        self.link.fruitless += 1;
+        let pause = self.link.pause(attempts);
+        let retry = (!pause.is_zero()).then(|| now + pause);
+        let down = Down { since: now, cause, attempts, retry, silent_since: None, filled: false };
         self.link.state = State::Down(down);
+        let endpoints = self.link.dialling.as_ref().map_or(1, |dialling| dialling.endpoints);
+        if attempts >= FRUITLESS * endpoints {
+            return self.model_unreachable(now);
+        }
         match self.next_session.take().filter(|_| ready) {
             Some((session, capabilities)) => self.handle_session(now, &session, &capabilities),
-            None if waits => {}
+            None if waits || retry.is_some() => {}
             None => self.link.actions.push_back(LinkAction::Open),
         }
     }

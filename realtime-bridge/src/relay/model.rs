@@ -209,6 +209,9 @@ impl Relay {
             self.usage += usage;
             self.tell(now, CallEvent::Usage(usage));
         }
+        if !matches!(status, ResponseStatus::Failed(_)) {
+            self.link.bears_fruit();
+        }
         match status {
             // It was whole before the model heard of the interruption: what it was about to do is not wanted any more.
             ResponseStatus::Completed if unwanted => self.decline(calls),

@@ -8,18 +8,19 @@ mod report;
 
 use std::{future::pending, io, net::Ipv4Addr};
 
+use call_session::store::StoreError;
 use call_simulator::{
     openai::{OpenAiSimulator, Script},
     twilio::{CallOptions, CallerScript, Number, StartError, TwilioSimulator},
 };
-use realtime_bridge::realtime::openai::ConfigError;
 use tokio::{net::TcpListener, sync::mpsc, sync::oneshot};
 use uuid::Uuid;
 
 pub use self::report::{BargeInCut, DemoReport};
-use super::Inbound;
 use crate::{
     conversation::Language,
+    database::Database,
+    phone::{Parts, Phone, SetUpError},
     settings::{Arguments, Problems, Settings},
 };
 
@@ -40,9 +41,12 @@ pub enum DemoError {
     /// The settings cannot work.
     #[error("the demonstration's settings are wrong")]
     Settings(#[from] Problems),
-    /// The model's settings cannot work.
-    #[error("the model's settings are wrong")]
-    Model(#[from] ConfigError),
+    /// Calls cannot be kept.
+    #[error("calls cannot be kept")]
+    Store(#[from] StoreError),
+    /// The telephone cannot be set up.
+    #[error("the telephone cannot be set up")]
+    Phone(#[from] SetUpError),
     /// The call never reached the bridge.
     #[error("the call did not reach the bridge; this is what happened:\n{timeline}")]
     NoRecord {
@@ -81,9 +85,11 @@ pub async fn run(language: Language) -> Result<DemoReport, DemoError> {
     let twilio = TwilioSimulator::builder().auth_token(auth_token).number(number).start()?;
 
     let (records, mut finished) = mpsc::channel(1);
-    let server = Inbound::with_records(settings, records)?;
+    let parts = Parts::new(Database::Memory.open().await?, super::tools());
+    let server = Phone::new(settings, parts.with_records(records))?;
+    let router = server.router();
     let (hang_up, over) = oneshot::channel();
-    let serving = server.serve(listener, async {
+    let serving = server.serve(listener, router, async {
         if over.await.is_err() {
             pending::<()>().await;
         }

@@ -9,7 +9,7 @@ use call_simulator::{
 use realtime_bridge::relay::{Speaker, TranscriptEntry, TurnLatency};
 
 use super::check;
-use crate::{calls::CallRecord, conversation::Language};
+use crate::{conversation::Language, phone::StreamRecord};
 
 /// A demonstration call, seen from its three sides.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct DemoReport {
     /// When the model session was opened, since the call was placed.
     pub model_opened: Duration,
     /// What the bridge tells.
-    pub record: CallRecord,
+    pub record: StreamRecord,
 }
 
 /// How fast the agent fell silent when the model heard the caller speak.

@@ -1,0 +1,159 @@
+//! The media stream is over.
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use call_session::{
+    call::{DRAINED, KEYS, Next, SessionEvent},
+    id::{SessionId, StreamId},
+    store::{self, UpdateError},
+};
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
+use twilio_twiml::{
+    sid::{AccountSid, CallSid},
+    twiml,
+    webhook::{StreamEvent, StreamProgress, VoiceRequest},
+};
+
+use super::{Phone, connect::Leg};
+use crate::{
+    chain::Chain,
+    web::{Document, Signed},
+};
+
+/// How long another server may take to write down how its stream ended. A server that is dead writes nothing.
+const ELSEWHERE: std::time::Duration = std::time::Duration::from_millis(700);
+
+/// Twilio asks what comes next for the caller.
+pub(super) async fn after_stream(
+    State(phone): State<Phone>,
+    Path((call, stream)): Path<(SessionId, StreamId)>,
+    Signed(request): Signed<VoiceRequest>,
+) -> Response {
+    let (sid, account) = (request.call.call_sid, request.call.account_sid);
+    let span = tracing::info_span!("call", call_sid = %sid);
+    async move {
+        match phone.what_next(call, stream, sid, account).await {
+            Ok(document) => document.into_response(),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "nobody knows what comes next for a caller, who hears an apology");
+                phone.apologize().into_response()
+            }
+        }
+    }
+    .instrument(span)
+    .await
+}
+
+/// Twilio tells what became of a stream. It may come before or after the stream itself says so.
+pub(super) async fn stream_status(
+    State(phone): State<Phone>,
+    Path((call, stream)): Path<(SessionId, StreamId)>,
+    Signed(progress): Signed<StreamProgress>,
+) -> StatusCode {
+    let span = tracing::info_span!("call", call_sid = %progress.call_sid, stream_sid = %progress.stream_sid);
+    async move {
+        if progress.event != StreamEvent::Error {
+            tracing::debug!(event = progress.event.as_str(), "media stream");
+            return StatusCode::NO_CONTENT;
+        }
+        let error = progress.error.as_deref().unwrap_or_default();
+        tracing::warn!(error, "Twilio could not carry the media stream");
+        let local = phone.0.streams.find(stream).filter(|local| local.call == call);
+        if let Some(local) = local.filter(|local| local.is_expected()) {
+            phone.0.streams.ended(&local, true);
+        }
+        let failed = SessionEvent::StreamDetached { stream, cause: "stream-error".into(), orderly: false };
+        phone.note(call, failed).await
+    }
+    .instrument(span)
+    .await
+}
+
+impl Phone {
+    async fn what_next(
+        &self,
+        call: SessionId,
+        stream: StreamId,
+        sid: CallSid,
+        account: AccountSid,
+    ) -> Result<Document, UpdateError> {
+        let local = self.0.streams.find(stream).filter(|local| local.call == call);
+        if let Some(local) = &local {
+            local.over().await;
+        } else {
+            self.wait_for_others(call, stream).await?;
+        }
+        let lost = SessionEvent::StreamDetached { stream, cause: "lost".into(), orderly: false };
+        let updated = store::update(&*self.0.store, call, |session| {
+            let summary = &session.summary;
+            let mut events = Vec::new();
+            // Of a life before this store: the caller is on the line all the same.
+            if summary.attachments.iter().any(|known| known.stream == stream) {
+                events.push(lost.clone().at(Timestamp::now()));
+            }
+            events
+        });
+        let leg = Leg { call: updated.await?.session.summary, sid, account };
+        let document = self.next_document(leg, stream).await?;
+        if let Some(local) = &local {
+            self.0.streams.answered(local);
+        }
+        Ok(document)
+    }
+
+    async fn next_document(&self, leg: Leg, stream: StreamId) -> Result<Document, UpdateError> {
+        let call = &leg.call;
+        let next = call.after_stream(stream);
+        let cause = call.attachments.iter().rev().find(|known| known.stream == stream);
+        let cause = cause.and_then(|known| known.detached.as_ref()).map_or("", |detached| detached.cause.as_str());
+        tracing::info!(cause, ?next, "the media stream is over");
+        let hang_up = || Document(twiml::Response::new().hangup());
+        match next {
+            Next::HangUp => {
+                self.conclude(call.id, cause).await?;
+                Ok(hang_up())
+            }
+            // A server that stops takes nobody on: others do, or it is alone and says so.
+            Next::Reconnect if self.0.stop.is_cancelled() || self.0.leave.is_cancelled() => {
+                self.break_off(call.id, cause).await?;
+                Ok(self.apologize())
+            }
+            Next::Reconnect => {
+                let (call, stream) = self.expect(call.id, vec![]).await?;
+                Ok(self.connect_again(&Leg { call, ..leg }, stream))
+            }
+            Next::Elsewhere => Ok(hang_up()),
+            // No server here brings a person in, so that nobody waits in a room.
+            Next::Apologize | Next::Room | _ => {
+                self.break_off(call.id, cause).await?;
+                Ok(self.apologize())
+            }
+        }
+    }
+
+    /// Another server had the stream. If it lives, it writes down how the stream ended.
+    async fn wait_for_others(&self, call: SessionId, stream: StreamId) -> Result<(), UpdateError> {
+        let deadline = Instant::now() + ELSEWHERE;
+        loop {
+            let position = self.0.store.feed_end().await?;
+            let summary = self.0.store.summary(call).await?;
+            let ends = summary.is_none_or(|summary| {
+                let known = summary.attachments.iter().find(|known| known.stream == stream);
+                known.is_none_or(|known| known.detached.is_some() || known.node.is_none())
+            });
+            if ends || timeout_at(deadline, self.0.store.feed_moved(position)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The cause of a stream that was left on purpose, so that the agent does not apologise for it.
+pub(super) fn is_planned(cause: &str) -> bool {
+    matches!(cause, DRAINED | KEYS)
+}

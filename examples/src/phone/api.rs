@@ -1,0 +1,379 @@
+//! What people and programs use of a telephone, as JSON.
+//!
+//! | | |
+//! |---|---|
+//! | `POST /api/calls/start` | calls a customer: `{"customerId", "agentId"}` |
+//! | `GET /api/calls/active` | the calls that are not over |
+//! | `GET /api/calls/{call}` | a call with what was said and done |
+//! | `POST /api/calls/{call}/end` | ends it: at once, or with `{"say"}` after these words |
+//! | `POST /api/calls/{call}/say` | the agent says `{"line"}` |
+//! | `POST /api/calls/{call}/recording` | leaves out what follows, or goes on: `{"paused"}` |
+//! | `POST /api/calls/{call}/keys` | presses keys for the agent: `{"digits"}` |
+//! | `GET /api/events` | all that happens, as it happens, over a WebSocket |
+//!
+//! Errors are [`Problem`]s. With an API token every request has to carry it: `Authorization: Bearer …`.
+
+mod view;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{FromRef, Path, Query as Parameters, Request, State, rejection::JsonRejection},
+    http::{StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use call_session::{
+    call::{KEYS, Mode, NewCall, SessionEvent, Status},
+    directory::{self, NotCallable},
+    id::{AgentId, CustomerId, SessionId},
+    live::Command,
+    store::{self, CommitError, Query, UpdateError},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use twilio_twiml::{
+    rest::{self, Problem as TwilioProblem},
+    sid::CallSid,
+    twiml::Play,
+};
+
+pub use self::view::{CallView, LineView, ToolView};
+use super::{Phone, Problem, dial::DialError, feed};
+use crate::chain::Chain;
+
+/// The largest body taken, in bytes.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// How many calls a list shows at most.
+const LIST: usize = 500;
+
+/// The doors for people and programs.
+#[derive(Debug, Clone)]
+pub struct Api {
+    phone: Phone,
+}
+
+impl Api {
+    /// The doors to this telephone.
+    #[must_use]
+    pub const fn new(phone: Phone) -> Self {
+        Self { phone }
+    }
+
+    /// The routes.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/api/calls/start", post(start))
+            .route("/api/calls/active", get(active))
+            .route("/api/calls/{call}", get(one))
+            .route("/api/calls/{call}/end", post(end))
+            .route("/api/calls/{call}/say", post(say))
+            .route("/api/calls/{call}/keys", post(keys))
+            .route("/api/calls/{call}/recording", post(recording))
+            .route("/api/events", get(feed::events))
+            .layer(middleware::from_fn_with_state(self.clone(), authorize))
+            .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
+            .with_state(self.clone())
+    }
+}
+
+impl FromRef<Api> for Phone {
+    fn from_ref(api: &Api) -> Self {
+        api.phone.clone()
+    }
+}
+
+/// Whoever has the token may call at our expense and read what was said; nobody else.
+async fn authorize(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if let Some(token) = &api.phone.0.settings.api_token {
+        let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        if !token.is(given) {
+            let refused = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "The API token is missing or wrong");
+            return ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response();
+        }
+    }
+    next.run(request).await
+}
+
+/// A token for the API. `Debug` hides it.
+#[derive(Clone)]
+pub struct ApiToken(Box<str>);
+
+impl ApiToken {
+    /// A token.
+    #[must_use]
+    pub fn new(token: impl Into<Box<str>>) -> Self {
+        Self(token.into())
+    }
+
+    /// Compares in constant time.
+    fn is(&self, given: &str) -> bool {
+        self.0.as_bytes().ct_eq(given.as_bytes()).into()
+    }
+}
+
+impl std::fmt::Debug for ApiToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApiToken(…)")
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Start {
+    customer_id: CustomerId,
+    agent_id: AgentId,
+    mode: Option<Mode>,
+}
+
+/// The answer to a call that was begun.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Started {
+    call_id: SessionId,
+    /// `null` while Twilio's answer is lost; the call's own record has it later.
+    twilio_call_sid: Option<CallSid>,
+    status: Status,
+    mode: Mode,
+}
+
+async fn start(
+    State(api): State<Api>,
+    body: Result<Json<Start>, JsonRejection>,
+) -> Result<(StatusCode, Json<Started>), Problem> {
+    let Json(wanted) = body.map_err(bad_body)?;
+    if api.phone.0.draining.is_cancelled() {
+        let title = "The server stops and takes no new calls";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", title));
+    }
+    let mode = wanted.mode.unwrap_or(Mode::Realtime);
+    if mode != Mode::Realtime {
+        let title = "This server makes calls in mode realtime only";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "mode-not-available", title));
+    }
+    let customer = api.phone.0.directory.customer(&wanted.customer_id).await.map_err(|error| no_store(&error))?;
+    let agent = api.phone.0.directory.agent(&wanted.agent_id).await.map_err(|error| no_store(&error))?;
+    let call = directory::outbound(agent.as_ref(), customer.as_ref()).map_err(not_callable)?;
+    let (from, to) = (call.from.clone(), call.to.clone());
+    let dialed = Box::pin(api.phone.dial(from, to, NewCall::from(call).with_mode(mode))).await.map_err(not_dialed)?;
+    let summary = api.phone.0.store.summary(dialed.call).await.map_err(|error| no_store(&error))?;
+    let status = summary.map_or(Status::Initiated, |summary| summary.status);
+    let started = Started { call_id: dialed.call, twilio_call_sid: dialed.sid, status, mode };
+    Ok((StatusCode::CREATED, Json(started)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ListParameters {
+    /// The page after this call.
+    before: Option<SessionId>,
+}
+
+#[derive(Debug, Serialize)]
+struct List {
+    calls: Vec<CallView>,
+    /// What `before` has to be for the next page.
+    next: Option<SessionId>,
+}
+
+async fn active(
+    State(api): State<Api>,
+    Parameters(parameters): Parameters<ListParameters>,
+) -> Result<Json<List>, Problem> {
+    let mut query = Query::active().with_limit(LIST);
+    query.before = parameters.before;
+    let page = api.phone.0.store.query(&query).await.map_err(|error| no_store(&error))?;
+    Ok(Json(List { calls: page.calls.iter().map(CallView::new).collect(), next: page.next }))
+}
+
+async fn one(State(api): State<Api>, Path(call): Path<SessionId>) -> Result<Json<CallView>, Problem> {
+    let session = api.phone.0.store.load(call).await.map_err(|error| no_store(&error))?;
+    session.map(|session| Json(CallView::whole(&session))).ok_or_else(Problem::no_call)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct End {
+    /// What the agent says first.
+    say: Option<String>,
+}
+
+/// Answers before the call is over: the caller hears the last words to their end.
+async fn end(State(api): State<Api>, Path(call): Path<SessionId>, body: Bytes) -> Result<StatusCode, Problem> {
+    let End { say } = if body.is_empty() {
+        End::default()
+    } else {
+        Json::from_bytes(&body).map(|Json(end)| end).map_err(bad_body)?
+    };
+    let state = &api.phone.0;
+    let summary = state.store.summary(call).await.map_err(|error| no_store(&error))?.ok_or_else(Problem::no_call)?;
+    if summary.status.is_terminal() {
+        return Err(Problem::over());
+    }
+    let asked = SessionEvent::EndRequested { by: "operator".into() };
+    let updated = store::update(&*state.store, call, |_| vec![asked.clone().at(Timestamp::now())]).await;
+    updated.map_err(|error| not_updated(&error))?;
+    match api.phone.tell(call, Command::End { line: say }).await {
+        Ok(()) => return Ok(StatusCode::ACCEPTED),
+        Err(problem) => {
+            tracing::debug!(code = problem.code, "nobody speaks with the caller: it rings, or is with Twilio")
+        }
+    }
+    let Some((client, sid)) = state.rest.as_ref().zip(summary.call_sid.as_ref()) else {
+        let title = "The call is not here, and Twilio cannot be asked to end it";
+        return Err(Problem::new(StatusCode::CONFLICT, "call-not-here", title));
+    };
+    // Before the answer this calls it off, after it this hangs up.
+    match client.call(sid).end().await {
+        Ok(_) => Ok(StatusCode::ACCEPTED),
+        Err(error) if error.problem() == Some(TwilioProblem::CallNotInProgress) => Err(Problem::over()),
+        Err(error) => Err(twilio(&error)),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Say {
+    line: String,
+}
+
+async fn say(
+    State(api): State<Api>,
+    Path(call): Path<SessionId>,
+    body: Result<Json<Say>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(Say { line }) = body.map_err(bad_body)?;
+    api.phone.tell(call, Command::Say { line }).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Recording {
+    paused: bool,
+}
+
+/// For what must not be recorded, such as the number of a card.
+async fn recording(
+    State(api): State<Api>,
+    Path(call): Path<SessionId>,
+    body: Result<Json<Recording>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(Recording { paused }) = body.map_err(bad_body)?;
+    let command = if paused { Command::PauseRecording } else { Command::ResumeRecording };
+    api.phone.tell(call, command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Keys {
+    digits: String,
+}
+
+/// The stream is left, the keys are pressed, the stream comes back with the same conversation.
+async fn keys(
+    State(api): State<Api>,
+    Path(call): Path<SessionId>,
+    body: Result<Json<Keys>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(Keys { digits }) = body.map_err(bad_body)?;
+    let state = &api.phone.0;
+    let summary = state.store.summary(call).await.map_err(|error| no_store(&error))?.ok_or_else(Problem::no_call)?;
+    let stream = summary.attachment().filter(|attachment| attachment.node.is_some());
+    let reach = state.rest.as_ref().zip(summary.call_sid.as_ref()).zip(stream);
+    let Some(((client, sid), stream)) = reach.map(|(reach, attachment)| (reach, attachment.stream)) else {
+        let title = "Keys can be pressed only while the agent talks, and Twilio can be asked";
+        return Err(Problem::new(StatusCode::CONFLICT, "not-talking", title));
+    };
+    let after = state.settings.public_url.to(&format!("/api/twilio/after-stream/{call}/{stream}"));
+    let document = twilio_twiml::twiml::Response::new().play(Play::digits(digits.as_str())).redirect(after);
+    let document = document.to_inline().map_err(|error| {
+        let title = "Digits are 0 to 9, *, #, A to D, w for a pause of half a second and W for one of a second";
+        Problem::new(StatusCode::BAD_REQUEST, "bad-digits", title).with_detail(error.to_string())
+    })?;
+    let count = digits.chars().filter(|key| !matches!(key, 'w' | 'W')).count();
+    // Written down first: when the stream ends, its end has this cause.
+    let updated = store::update(&*state.store, call, |_| {
+        let detached = SessionEvent::StreamDetached { stream, cause: KEYS.into(), orderly: false };
+        vec![SessionEvent::KeysSent { count }.at(Timestamp::now()), detached.at(Timestamp::now())]
+    });
+    updated.await.map_err(|error| not_updated(&error))?;
+    match client.call(sid).run(document).await {
+        Ok(_) => Ok(StatusCode::ACCEPTED),
+        Err(error) if error.problem() == Some(TwilioProblem::CallNotInProgress) => Err(Problem::over()),
+        Err(error) => Err(twilio(&error)),
+    }
+}
+
+fn bad_body(rejection: JsonRejection) -> Problem {
+    let problem = Problem::new(rejection.status(), "bad-request", "The body is not what is expected here");
+    problem.with_detail(rejection.body_text())
+}
+
+fn not_callable(why: NotCallable) -> Problem {
+    let status = StatusCode::from_u16(why.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let title = match why {
+        NotCallable::NoCustomer => "There is no such customer",
+        NotCallable::NoAgentSettings => "There is no such agent, or it has no conversation settings",
+        NotCallable::NoActiveNumber => "The agent has no active number to call from",
+        _ => "The customer cannot be called",
+    };
+    Problem::new(status, why.code(), title)
+}
+
+fn not_dialed(error: DialError) -> Problem {
+    match error {
+        DialError::NoAccount => {
+            let title = "Calls can be made only with TWILIO_ACCOUNT_SID";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-account", title)
+        }
+        DialError::Store(error) => {
+            tracing::error!(error = %Chain(&error), "a call cannot be kept, so it is not made");
+            Problem::no_store()
+        }
+        DialError::Refused(error) => twilio(&error),
+    }
+}
+
+fn twilio(error: &rest::Error) -> Problem {
+    tracing::error!(error = %Chain(error), "Twilio does not do what it is asked");
+    let (status, code, title) = match error.problem() {
+        Some(TwilioProblem::TooManyRequests) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "twilio-busy", "Twilio takes no more requests now")
+        }
+        Some(TwilioProblem::InvalidTo | TwilioProblem::CannotBeReached) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "number-not-callable", "Twilio cannot call this number")
+        }
+        Some(TwilioProblem::InvalidFrom) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "number-not-ours",
+            "The agent's number is none that the account may call from",
+        ),
+        Some(TwilioProblem::CountryNotAllowed | TwilioProblem::Blocked | TwilioProblem::Unverified) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "number-not-allowed", "The account may not call this number")
+        }
+        _ => (StatusCode::BAD_GATEWAY, "twilio-failed", "Twilio did not do what it was asked"),
+    };
+    Problem::new(status, code, title).with_detail(error.to_string())
+}
+
+fn no_store(error: &store::StoreError) -> Problem {
+    tracing::error!(error = %Chain(error), "the store cannot be asked");
+    Problem::no_store()
+}
+
+fn not_updated(error: &UpdateError) -> Problem {
+    match error {
+        UpdateError::Refused(_) => Problem::over(),
+        UpdateError::Commit(CommitError::NoCall(_)) => Problem::no_call(),
+        error => {
+            tracing::error!(error = %Chain(error), "the store does not take a change");
+            Problem::no_store()
+        }
+    }
+}

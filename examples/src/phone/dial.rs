@@ -1,0 +1,218 @@
+//! Calling somebody.
+//!
+//! The session exists before Twilio is asked, and its name is in every URL that Twilio gets, so that whatever comes first
+//! (the answer, a callback, or nothing) finds it. A call is never dialled twice: when the answer is lost, Twilio is
+//! asked which calls there are.
+
+use std::{error::Error, time::Duration};
+
+use call_session::{
+    call::{CallSummary, Ending, NewCall, SessionEvent, Status},
+    id::SessionId,
+    store::{self, CommitError, UpdateError},
+};
+use futures_util::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep, timeout_at};
+use twilio_twiml::{
+    Seconds,
+    phone::{Address, E164},
+    rest,
+    sid::CallSid,
+    words::{CallEvent, MachineDetection, RecordingChannels},
+};
+
+use super::Phone;
+use crate::{chain::Chain, settings::Machine};
+
+/// How long a dial whose answer was lost waits for a callback to name the call.
+const CALLBACK: Duration = Duration::from_secs(3);
+
+/// Twilio's own limit on a call is a last resort: the agent has said goodbye long before.
+const AFTER_GOODBYE: Duration = Duration::from_secs(120);
+
+/// How long Twilio may take to show a call in its lists.
+const LISTED: Duration = Duration::from_secs(20);
+
+/// How many calls to a number are looked through for a lost one.
+const CANDIDATES: usize = 100;
+
+/// Why nobody was called.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum DialError {
+    #[error("Twilio's API cannot be asked without TWILIO_ACCOUNT_SID")]
+    NoAccount,
+    #[error("the call cannot be kept, so it is not made")]
+    Store(#[source] CommitError),
+    #[error("Twilio does not make the call")]
+    Refused(#[source] rest::Error),
+}
+
+/// A call that is being made.
+#[derive(Debug, Clone)]
+pub(super) struct Dialed {
+    pub(super) call: SessionId,
+    /// `None` while Twilio's answer is lost and nothing else has named the call.
+    pub(super) sid: Option<CallSid>,
+}
+
+impl Phone {
+    /// Calls somebody.
+    pub(super) async fn dial(&self, from: E164, to: E164, call: NewCall) -> Result<Dialed, DialError> {
+        let client = self.0.rest.as_ref().ok_or(DialError::NoAccount)?;
+        let (id, now) = (SessionId::new(), Timestamp::now());
+        let account = client.config().account_sid.clone();
+        let created = self.0.store.create(id, now, call.with_account(account), vec![]).await;
+        created.map_err(DialError::Store)?;
+        let request = self.dial_request(id, from, to);
+        match client.calls().create(&request).await {
+            Ok(made) => {
+                self.bind(id, made.sid.clone()).await;
+                tracing::info!(call = %id, call_sid = %made.sid, "a call is made");
+                Ok(Dialed { call: id, sid: Some(made.sid) })
+            }
+            Err(error) if error.was_not_processed() => {
+                self.never_made(id, &error).await;
+                Err(DialError::Refused(error))
+            }
+            Err(error) => {
+                tracing::warn!(call = %id, error = %Chain(&error), "the answer to a dial is lost; it is not repeated");
+                let sid = self.named_by_callback(id).await;
+                if sid.is_none() {
+                    let phone = self.clone();
+                    self.0.tasks.spawn(async move { phone.look_for(id).await });
+                }
+                Ok(Dialed { call: id, sid })
+            }
+        }
+    }
+
+    fn dial_request(&self, call: SessionId, from: E164, to: E164) -> rest::NewCall {
+        let url = |door: &str| self.0.settings.public_url.to(&format!("/api/twilio/{door}/{call}"));
+        let instructions = rest::Instructions::document(url("answered"));
+        let mut request = rest::NewCall::new(Address::from(to), Address::from(from), instructions)
+            .status_callback(url("call-status"))
+            .status_callback_event([
+                CallEvent::Initiated,
+                CallEvent::Ringing,
+                CallEvent::Answered,
+                CallEvent::Completed,
+            ])
+            .timeout(seconds(self.0.settings.limits.ring))
+            .time_limit(seconds(self.0.settings.limits.max_call + AFTER_GOODBYE));
+        if self.0.settings.record {
+            request = request
+                .record(true)
+                .recording_channels(RecordingChannels::Dual)
+                .recording_status_callback(url("recording"));
+        }
+        if self.0.settings.machine != Machine::Ignore {
+            // The agent does not wait for the verdict: a human being would hear silence for seconds.
+            request = request
+                .machine_detection(match self.0.settings.machine {
+                    Machine::Message => MachineDetection::DetectMessageEnd,
+                    Machine::HangUp | Machine::Ignore => MachineDetection::Enable,
+                })
+                .async_amd(true)
+                .async_amd_status_callback(url("machine"));
+        }
+        request
+    }
+
+    /// Whichever comes first, the answer or a callback, names the call; the other says the same.
+    async fn bind(&self, call: SessionId, sid: CallSid) {
+        let bound = SessionEvent::Bound { call: sid };
+        let updated = store::update(&*self.0.store, call, |_| vec![bound.clone().at(Timestamp::now())]).await;
+        if let Err(error) = updated {
+            // A callback will say it again.
+            tracing::error!(%call, error = %Chain(&error), "the name of a call cannot be kept now");
+        }
+    }
+
+    async fn never_made(&self, call: SessionId, error: &rest::Error) {
+        let code = match error {
+            rest::Error::Refused(refusal) => refusal.code,
+            _ => None,
+        };
+        let updated = store::update(&*self.0.store, call, |_| {
+            let problem = SessionEvent::Problem { what: "create-failed".into(), code };
+            let ended = SessionEvent::Ended(Ending::new(Status::Failed, "create-failed"));
+            vec![problem.at(Timestamp::now()), ended.at(Timestamp::now())]
+        });
+        if let Err(error) = updated.await {
+            tracing::error!(%call, error = %Chain(&error), "that a call was not made cannot be kept now");
+        }
+    }
+
+    /// The name that a callback gives the call, if one comes soon.
+    async fn named_by_callback(&self, call: SessionId) -> Option<CallSid> {
+        let deadline = Instant::now() + CALLBACK;
+        loop {
+            let position = self.0.store.feed_end().await.ok()?;
+            if let Some(sid) = self.0.store.summary(call).await.ok()??.call_sid {
+                return Some(sid);
+            }
+            timeout_at(deadline, self.0.store.feed_moved(position)).await.ok()?;
+        }
+    }
+
+    /// Asks Twilio for a call whose dial was not answered, until it is found or certainly was not made.
+    async fn look_for(&self, call: SessionId) {
+        tokio::select! {
+            () = sleep(LISTED) => {}
+            // Another server, or this one after its start, looks for it.
+            () = self.0.stop.cancelled() => return,
+        }
+        let (Some(client), Ok(Some(summary))) = (&self.0.rest, self.0.store.summary(call).await) else { return };
+        if let Err(error) = self.find_lost(client, &summary).await {
+            tracing::warn!(%call, error = %Chain(&*error), "a lost call is looked for again later");
+        }
+    }
+
+    /// Looks among Twilio's calls for one that is nobody's. None: it was not made. One: that is it. Several: their
+    /// callbacks, which carry the names of their sessions, will tell them apart.
+    pub(super) async fn find_lost(
+        &self,
+        client: &rest::Client,
+        call: &CallSummary,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if call.call_sid.is_some() || call.status.is_terminal() {
+            return Ok(());
+        }
+        let filter = rest::CallFilter::new().to(call.to.clone()).from(call.from.clone());
+        let known: Vec<_> = client.calls().list(&filter).take(CANDIDATES).try_collect().await?;
+        let mut nobodys = Vec::new();
+        for candidate in known {
+            let created = candidate.date_created.as_ref().map(|created| created.0);
+            // Twilio's times are whole seconds.
+            let older = created.is_some_and(|created| created.as_second() < call.created_at.as_second() - 1);
+            if !older && self.0.store.find_by_call_sid(&candidate.sid).await?.is_none() {
+                nobodys.push(candidate.sid);
+            }
+        }
+        match &nobodys[..] {
+            [] => {
+                tracing::warn!(call = %call.id, "Twilio knows nothing of a call: it was not made");
+                self.end(call.id, Status::Failed, "create-lost").await?;
+            }
+            [sid] => match self.reconcile(client, call.id, sid).await {
+                Ok(()) => tracing::info!(call = %call.id, call_sid = %sid, "a lost call was found"),
+                Err(error) if taken(&*error) => {}
+                Err(error) => return Err(error),
+            },
+            several => tracing::warn!(call = %call.id, calls = several.len(), "a lost call may be one of several"),
+        }
+        Ok(())
+    }
+}
+
+fn seconds(time: Duration) -> Seconds {
+    Seconds(u32::try_from(time.as_secs().max(1)).unwrap_or(u32::MAX))
+}
+
+/// Somebody else's callback named the call meanwhile.
+fn taken(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let update = error.downcast_ref::<UpdateError>();
+    matches!(update, Some(UpdateError::Commit(CommitError::CallSidTaken { .. })))
+}

@@ -1,0 +1,103 @@
+//! How a call comes to its end, in what is kept of it.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use call_session::{
+    call::{self, Ending, SessionEvent, Status},
+    id::{SessionId, StreamId},
+    store::{self, CommitError, UpdateError},
+};
+use jiff::Timestamp;
+use tokio::time::sleep;
+use twilio_twiml::rest;
+
+use super::Phone;
+use crate::chain::Chain;
+
+/// How long Twilio may take, after a stream is over, to ask what comes next. If it does not ask, there is no caller.
+const QUESTION: Duration = Duration::from_secs(1);
+
+impl Phone {
+    /// The conversation came to its end: the line is told to hang up.
+    pub(super) async fn conclude(&self, call: SessionId, cause: &str) -> Result<(), UpdateError> {
+        let reason = if cause.is_empty() { "ended" } else { cause };
+        self.end(call, Status::Completed, reason).await
+    }
+
+    /// The caller hears an apology, and that is the end.
+    pub(super) async fn break_off(&self, call: SessionId, cause: &str) -> Result<(), UpdateError> {
+        self.end(call, Status::Failed, if cause.is_empty() { "apology" } else { cause }).await
+    }
+
+    pub(super) async fn end(&self, call: SessionId, status: Status, reason: &str) -> Result<(), UpdateError> {
+        let ended = SessionEvent::Ended(Ending::new(status, reason));
+        store::update(&*self.0.store, call, |_| vec![ended.clone().at(Timestamp::now())]).await.map(|_| ())
+    }
+
+    /// Keeps one thing that Twilio tells. It asks again when the answer is an error, which helps if the store was away.
+    pub(super) async fn note(&self, call: SessionId, event: SessionEvent) -> StatusCode {
+        self.note_all(call, vec![event.at(Timestamp::now())]).await
+    }
+
+    /// Keeps what Twilio tells. What the call does not allow is late, or not about it: nothing that Twilio could mend.
+    pub(super) async fn note_all(&self, call: SessionId, events: Vec<call::Stamped>) -> StatusCode {
+        for event in events {
+            match store::update(&*self.0.store, call, |_| vec![event.clone()]).await {
+                Ok(_) => {}
+                Err(UpdateError::Refused(refused)) => {
+                    tracing::debug!(event = event.event.name(), %refused, "a callback changes nothing");
+                }
+                Err(UpdateError::Commit(CommitError::NoCall(_))) => return StatusCode::NOT_FOUND,
+                Err(error) => {
+                    tracing::error!(error = %Chain(&error), "a callback cannot be kept");
+                    return StatusCode::SERVICE_UNAVAILABLE;
+                }
+            }
+        }
+        StatusCode::NO_CONTENT
+    }
+
+    /// A stream ended because the line did. If the caller hung up nobody says so, unless the call has a status callback:
+    /// so, after a moment, this asks.
+    pub(super) async fn settle(&self, call: SessionId, stream: StreamId) {
+        tokio::select! {
+            () = sleep(QUESTION) => {}
+            () = self.0.stop.cancelled() => {}
+        }
+        let summary = match self.0.store.summary(call).await {
+            Ok(Some(summary)) => summary,
+            Ok(None) => return,
+            Err(error) => return tracing::warn!(error = %Chain(&error), "a call is not settled"),
+        };
+        let newer = summary.attachments.last().is_some_and(|last| last.stream != stream);
+        if newer || summary.status.is_terminal() || summary.status == Status::WithAgent {
+            return;
+        }
+        let settled = match (&self.0.rest, &summary.call_sid) {
+            (Some(client), Some(sid)) => self.reconcile(client, call, sid).await,
+            _ => self.conclude(call, "caller-hung-up").await.map_err(Into::into),
+        };
+        if let Err(error) = settled {
+            tracing::warn!(error = %Chain(&*error), "a call is not settled; it is looked at again later");
+        }
+    }
+
+    /// Asks Twilio what has become of a call, and keeps it.
+    pub(super) async fn reconcile(
+        &self,
+        client: &rest::Client,
+        call: SessionId,
+        sid: &twilio_twiml::sid::CallSid,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let events = match client.call(sid).fetch().await {
+            Ok(known) => call::reconciled(sid, &known.status, Timestamp::now()),
+            Err(error) if error.problem() == Some(rest::Problem::NotFound) => {
+                vec![SessionEvent::Ended(Ending::new(Status::Failed, "unknown-to-twilio")).at(Timestamp::now())]
+            }
+            Err(error) => return Err(error.into()),
+        };
+        store::update(&*self.0.store, call, |_| events.clone()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! All that happens, as it happens, over a WebSocket.
+//!
+//! `GET /api/events` sends a JSON message for each event: `call-started`, `call-updated`, `call-ended` with the call, and
+//! `transcript-update` with the lines. Each has a `cursor`; whoever connects again with `?cursor=` of the last message it
+//! has seen gets what came after it, from whichever server. Without one it gets what happens from now on.
+//!
+//! The feed is read from the store at the pace of whoever listens, so that a slow one stalls nobody. One that falls too far
+//! behind is told so (`fell-behind`) and goes on with the present.
+
+use std::{collections::HashMap, io, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Query as Parameters, Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use call_session::{
+    call::{SessionEvent, Version},
+    id::SessionId,
+    store::{FeedEvent, Position, StoreError},
+};
+use futures_util::{SinkExt, StreamExt};
+use jiff::Timestamp;
+use realtime_bridge::media::twilio::upgrade::{self, Upgrade};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{self, Message, protocol::Role},
+};
+
+use super::{
+    Phone, Problem,
+    api::{CallView, LineView},
+};
+use crate::chain::Chain;
+
+/// How many events are read at once.
+const PAGE: usize = 256;
+
+/// How old the oldest unread event may be before whoever listens goes on with the present.
+const BEHIND: Duration = Duration::from_secs(300);
+
+/// How long a listener may take nothing before it counts as gone.
+const DEAF: Duration = Duration::from_secs(30);
+
+/// How often a silent connection is tried.
+const PING: Duration = Duration::from_secs(20);
+
+/// The pause before a store that failed is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cursor {
+    cursor: Option<String>,
+}
+
+/// A message to whoever listens.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+enum Told {
+    CallStarted {
+        cursor: Position,
+        at: Timestamp,
+        call: CallView,
+    },
+    CallUpdated {
+        cursor: Position,
+        at: Timestamp,
+        /// The name of what happened.
+        event: &'static str,
+        call: CallView,
+    },
+    CallEnded {
+        cursor: Position,
+        at: Timestamp,
+        call: CallView,
+    },
+    TranscriptUpdate {
+        cursor: Position,
+        at: Timestamp,
+        call_id: SessionId,
+        version: Version,
+        lines: Vec<LineView>,
+    },
+    /// What happened between is to be read from the calls.
+    FellBehind {
+        cursor: Position,
+    },
+}
+
+/// Why a listener is not served any more.
+#[derive(Debug, thiserror::Error)]
+enum Over {
+    #[error("the connection ended with its upgrade")]
+    Upgrade(#[source] io::Error),
+    #[error("the connection failed")]
+    Socket(#[source] Box<tungstenite::Error>),
+    #[error("it took nothing for {} s", DEAF.as_secs())]
+    Deaf,
+    #[error("an event cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl From<tungstenite::Error> for Over {
+    fn from(error: tungstenite::Error) -> Self {
+        Self::Socket(Box::new(error))
+    }
+}
+
+pub(super) async fn events(
+    State(phone): State<Phone>,
+    Parameters(Cursor { cursor }): Parameters<Cursor>,
+    request: Request,
+) -> Response {
+    let from = match cursor.map(|cursor| cursor.parse::<Position>()).transpose() {
+        Ok(from) => from,
+        Err(error) => {
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "bad-cursor", "The cursor is not one of ours");
+            return problem.with_detail(error.to_string()).into_response();
+        }
+    };
+    let from = match from {
+        Some(from) => from,
+        None => match phone.0.store.feed_end().await {
+            Ok(end) => end,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the feed cannot be read");
+                return Problem::no_store().into_response();
+            }
+        },
+    };
+    let mut request = request;
+    match upgrade::upgrade(&mut request) {
+        Ok((response, socket)) => {
+            let tasks = phone.0.tasks.clone();
+            tasks.spawn(async move {
+                if let Err(over) = listen(phone, socket, from).await {
+                    tracing::debug!(error = %Chain(&over), "a listener has gone");
+                }
+            });
+            response.map(|()| Body::empty())
+        }
+        Err(error) => error.response().map(|()| Body::empty()),
+    }
+}
+
+async fn listen(phone: Phone, socket: Upgrade, mut position: Position) -> Result<(), Over> {
+    let socket = socket.await.map_err(Over::Upgrade)?;
+    let mut socket = WebSocketStream::from_raw_socket(socket, Role::Server, None).await;
+    let mut ping = Instant::now() + PING;
+    loop {
+        match page(&phone, position).await {
+            Ok(Some((messages, end))) => {
+                for message in &messages {
+                    send(&mut socket, Message::text(serde_json::to_string(message)?)).await?;
+                }
+                position = end;
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "the feed cannot be read now");
+                sleep(AGAIN).await;
+            }
+        }
+        tokio::select! {
+            () = phone.0.store.feed_moved(position) => {}
+            // Nothing is expected from it; but its pings are answered and its end is seen only by reading.
+            message = socket.next() => match message {
+                Some(Ok(Message::Close(_))) | None => return Ok(()),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error.into()),
+            },
+            () = sleep_until(ping) => {
+                send(&mut socket, Message::Ping(bytes::Bytes::new())).await?;
+                ping = Instant::now() + PING;
+            }
+            () = phone.0.stop.cancelled() => {
+                // It connects to another server and goes on from its cursor.
+                let _ = timeout(AGAIN, socket.close(None)).await;
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn send<S>(socket: &mut WebSocketStream<S>, message: Message) -> Result<(), Over>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    timeout(DEAF, socket.send(message)).await.map_err(|_| Over::Deaf)?.map_err(Over::from)
+}
+
+/// What comes after a position, and the position after it; `None` if there is nothing.
+async fn page(phone: &Phone, after: Position) -> Result<Option<(Vec<Told>, Position)>, StoreError> {
+    let events = phone.0.store.read_feed(after, PAGE).await?;
+    let Some((oldest, last)) = events.first().zip(events.last()) else { return Ok(None) };
+    let age = Timestamp::now().duration_since(oldest.recorded.stamped.at).unsigned_abs();
+    if events.len() == PAGE && age > BEHIND {
+        let end = phone.0.store.feed_end().await?;
+        return Ok(Some((vec![Told::FellBehind { cursor: end }], end)));
+    }
+    let position = last.position;
+    let mut calls = HashMap::new();
+    let mut messages = Vec::with_capacity(events.len());
+    for event in events {
+        let call = event.recorded.call;
+        if let SessionEvent::Said { lines } = &event.recorded.stamped.event {
+            messages.push(Told::TranscriptUpdate {
+                cursor: event.position,
+                at: event.recorded.stamped.at,
+                call_id: call,
+                version: event.recorded.version,
+                lines: lines.iter().map(LineView::new).collect(),
+            });
+            continue;
+        }
+        if !calls.contains_key(&call)
+            && let Some(summary) = phone.0.store.summary(call).await?
+        {
+            calls.insert(call, CallView::new(&summary));
+        }
+        // The call as it is now, which may be further than the event: who draws it wants the newest.
+        messages.extend(calls.get(&call).map(|call| told(&event, call.clone())));
+    }
+    Ok(Some((messages, position)))
+}
+
+fn told(event: &FeedEvent, call: CallView) -> Told {
+    let (cursor, at) = (event.position, event.recorded.stamped.at);
+    match &event.recorded.stamped.event {
+        SessionEvent::Created(_) => Told::CallStarted { cursor, at, call },
+        SessionEvent::Ended(_) => Told::CallEnded { cursor, at, call },
+        other => Told::CallUpdated { cursor, at, event: other.name(), call },
+    }
+}

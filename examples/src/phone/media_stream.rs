@@ -1,0 +1,280 @@
+//! The media stream: from the upgrade to the end of the conversation.
+
+use std::{convert::Infallible, future::pending, io, sync::Arc};
+
+use axum::{
+    extract::{Path, Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use call_session::{
+    attach::carry,
+    call::{CallSession, NO_MODEL, SessionEvent},
+    id::{SessionId, StreamId},
+    live::{Command, Reply, serve},
+    recorder::{RecordError, Recorder, RecorderConfig},
+};
+use futures_util::SinkExt;
+use jiff::Timestamp;
+use realtime_bridge::{
+    bridge::{Bridge, CallHandle, CallReport},
+    media::{
+        MediaError, MediaTransport,
+        twilio::{
+            Config, MediaStream,
+            upgrade::{Socket, Upgrade},
+        },
+    },
+    realtime::{RealtimeSession, openai::OpenAiSession},
+    relay::{CallEvent, EndReason, MemoryLimits, TurnLatency},
+};
+use tracing::Instrument;
+use twilio_twiml::sid::{CallSid, StreamSid};
+
+use super::{Phone, after_stream::is_planned, streams::LocalStream};
+use crate::{chain::Chain, conversation::Beginning, model::PreparedSession, stream_token::PARAMETER, web};
+
+/// One stream of a call that is over, for whoever wants to know how it went.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StreamRecord {
+    /// The call, as it is kept.
+    pub call: SessionId,
+    /// The call, as Twilio names it.
+    pub call_sid: CallSid,
+    /// The stream, as Twilio names it.
+    pub stream_sid: StreamSid,
+    /// Where its conversation began.
+    pub beginning: Beginning,
+    /// What the bridge tells.
+    pub report: CallReport,
+    /// How fast each turn was.
+    pub latencies: Vec<TurnLatency>,
+}
+
+/// Lets a stream in that is expected; everything else is settled when it has shown its token.
+pub(super) async fn media_stream(
+    State(phone): State<Phone>,
+    Path((call, stream)): Path<(SessionId, StreamId)>,
+    request: Request,
+) -> Response {
+    if !phone.expects(call, stream).await {
+        tracing::warn!("a media stream was refused that nobody expects");
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    match web::upgrade(request, &phone.0.verifier, phone.0.settings.twilio.require_stream_signature) {
+        Ok((response, socket)) => {
+            let tasks = phone.0.tasks.clone();
+            tasks.spawn(Box::pin(phone.admit_stream(call, stream, socket)));
+            response
+        }
+        Err(refused) => *refused,
+    }
+}
+
+/// Why a media stream did not begin.
+#[derive(Debug, thiserror::Error)]
+enum NoStart {
+    #[error("the connection ended with its upgrade")]
+    Upgrade(#[source] io::Error),
+    #[error("it did not introduce itself")]
+    Start(#[source] MediaError),
+}
+
+async fn introduce(socket: Upgrade) -> Result<MediaStream<Socket>, NoStart> {
+    let socket = socket.await.map_err(NoStart::Upgrade)?;
+    MediaStream::accept(socket, Config::default()).await.map_err(NoStart::Start)
+}
+
+impl Phone {
+    /// Whether the line was told to open this stream, and has not.
+    async fn expects(&self, call: SessionId, stream: StreamId) -> bool {
+        let age = stream.0.get_timestamp().map(|born| born.to_unix()).and_then(|(seconds, nanoseconds)| {
+            let born = Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()?;
+            Timestamp::now().duration_since(born).try_into().ok()
+        });
+        if age.is_some_and(|age: std::time::Duration| age > self.0.settings.limits.stream_wait) {
+            return false;
+        }
+        match self.0.store.summary(call).await {
+            Ok(summary) => summary.is_some_and(|call| {
+                !call.status.is_terminal() && super::connect::expected(&call).is_some_and(|expected| expected == stream)
+            }),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a media stream was refused, as its call cannot be looked up");
+                false
+            }
+        }
+    }
+
+    /// Who is there? Nothing is opened or kept for a stream that has not shown the token of its call.
+    async fn admit_stream(self, call: SessionId, stream: StreamId, socket: Upgrade) {
+        let line = match introduce(socket).await {
+            Ok(line) => line,
+            Err(error) => return tracing::warn!(error = %Chain(&error), "a media stream did not begin"),
+        };
+        let start = line.start();
+        let span = tracing::info_span!("call", call_sid = %start.call_sid, stream_sid = %start.stream_sid);
+        let token = start.parameters.get(PARAMETER).map_or("", String::as_str);
+        match self.0.tokens.check(Timestamp::now(), stream, token, &start.call_sid, &start.account_sid) {
+            Ok(()) => Box::pin(self.converse(call, stream, line)).instrument(span).await,
+            Err(error) => span.in_scope(|| tracing::warn!(%error, "a media stream was refused")),
+        }
+    }
+
+    /// The caller is on the line: joins it with the session that was opened for it, here or now.
+    async fn converse(self, call: SessionId, stream: StreamId, line: MediaStream<Socket>) {
+        let state = &*self.0;
+        let kept = match state.store.load(call).await {
+            Ok(Some(kept)) => kept,
+            Ok(None) => return tracing::warn!("the media stream is of a call that is not kept"),
+            Err(error) => return tracing::error!(error = %Chain(&error), "the call cannot be looked up"),
+        };
+        let local = state.streams.find(stream).unwrap_or_else(|| {
+            // Another server answered the webhook.
+            state.streams.expect(stream, call, self.open_session(&kept.summary))
+        });
+        let Some(session) = local.begin() else { return tracing::warn!("the media stream comes a second time") };
+        let (recorder, writing) = Recorder::new(Arc::clone(&state.store), call, RecorderConfig::default());
+        state.tasks.spawn(
+            async move {
+                if let Err(error) = writing.run().await {
+                    tracing::error!(%error, "what happened to a call is not complete");
+                }
+            }
+            .in_current_span(),
+        );
+        let asks = match self.attach(&recorder, &local, &kept, session, line).await {
+            Ok(asks) => asks,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the media stream is not taken");
+                true
+            }
+        };
+        // Whoever asks what comes next gets the answer from what is kept.
+        if let Err(error) = recorder.kept().await {
+            tracing::error!(%error, "how a stream ended is not kept");
+        }
+        state.streams.ended(&local, asks);
+        if !asks {
+            self.settle(call, stream).await;
+        }
+    }
+
+    /// True unless the line is gone, and the caller with it.
+    async fn attach(
+        &self,
+        recorder: &Recorder,
+        local: &LocalStream,
+        kept: &CallSession,
+        session: PreparedSession<OpenAiSession>,
+        mut line: MediaStream<Socket>,
+    ) -> Result<bool, RecordError> {
+        let (state, stream) = (&*self.0, local.id);
+        let (sid, call_sid) = (line.start().stream_sid.clone(), line.start().call_sid.clone());
+        let attached = SessionEvent::StreamAttached { stream, sid: Some(sid.clone()), node: state.live.node().clone() };
+        // Each stream comes up once: whoever shows the token again is refused here.
+        recorder.decide(attached.at(Timestamp::now())).await?;
+        let session = match session.adopt(state.settings.limits.model_wait).await {
+            Ok(session) => session,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "there is no model for the caller, who hears an apology");
+                return self.without_model(recorder, stream, &mut line).await;
+            }
+        };
+        let info = session.info();
+        let model = SessionEvent::ModelAttached { stream, session: info.id.clone(), model: info.model.clone() };
+        let opened = info.id.clone();
+        recorder.propose(model.at(Timestamp::now())).await?;
+
+        let before = kept.summary.attachments.iter().rev().find(|known| known.node.is_some());
+        let beginning = match before.map(|known| known.detached.as_ref().map(|end| end.cause.as_str())) {
+            None => Beginning::Fresh,
+            Some(Some(cause)) if is_planned(cause) => Beginning::Back,
+            Some(_) => Beginning::CutOff,
+        };
+        let config = state.settings.conversation.of(&kept.summary).call(state.settings.limits.max_call, beginning);
+        let bridge = match Bridge::with_config(line, session, config) {
+            Ok(bridge) => bridge
+                .with_endpoints(self.endpoints(&kept.summary))
+                .with_tools(state.tools.clone())
+                .with_memory(kept.memory(MemoryLimits::default())),
+            Err(error) => {
+                tracing::error!(%error, "the call cannot be bridged");
+                let detached = SessionEvent::StreamDetached { stream, cause: NO_MODEL.into(), orderly: false };
+                recorder.propose(detached.at(Timestamp::now())).await?;
+                return Ok(true);
+            }
+        };
+        let handle = bridge.handle();
+        local.runs(handle.clone());
+        let carrying = watch(recorder, local, bridge);
+        let (report, latencies) = tokio::select! {
+            carried = carrying => carried,
+            never = self.obey(local.call, &handle) => match never {},
+        };
+        let cause = report.reason.name().to_owned();
+        recorder.propose(SessionEvent::ModelDetached { session: opened, cause }.at(Timestamp::now())).await?;
+        let asks = !matches!(report.reason, EndReason::CallerHungUp);
+        if let Some(records) = &state.records {
+            let record = StreamRecord { call: local.call, call_sid, stream_sid: sid, beginning, report, latencies };
+            if records.try_send(record).is_err() {
+                tracing::debug!("nobody takes the stream's record");
+            }
+        }
+        Ok(asks)
+    }
+
+    /// Other servers may tell the call what to do. That they cannot reach it does not keep it from talking.
+    async fn obey(&self, call: SessionId, handle: &CallHandle) -> Infallible {
+        match self.0.live.seize(call).await {
+            Ok(mut held) => {
+                let own = |command: Command| async move {
+                    match command {
+                        Command::PauseRecording => self.record(call, false).await,
+                        Command::ResumeRecording => self.record(call, true).await,
+                        _ => Reply::refused("unknown"),
+                    }
+                };
+                let served = serve(&mut held, handle, own).await;
+                tracing::debug!(?served, "the call takes no more commands");
+            }
+            Err(error) => tracing::warn!(error = %Chain(&error), "other servers cannot reach the call"),
+        }
+        pending().await
+    }
+
+    async fn without_model(
+        &self,
+        recorder: &Recorder,
+        stream: StreamId,
+        line: &mut MediaStream<Socket>,
+    ) -> Result<bool, RecordError> {
+        let detached = SessionEvent::StreamDetached { stream, cause: NO_MODEL.into(), orderly: false };
+        recorder.propose(detached.at(Timestamp::now())).await?;
+        recorder.kept().await?;
+        // The line's end is what makes Twilio ask; how it went is no news.
+        let _ = line.close().await;
+        Ok(true)
+    }
+}
+
+/// Carries the stream, and notes how fast each turn was.
+async fn watch<M: MediaTransport, S: RealtimeSession + 'static>(
+    recorder: &Recorder,
+    local: &LocalStream,
+    bridge: Bridge<M, S>,
+) -> (CallReport, Vec<TurnLatency>) {
+    let mut updates = bridge.handle().watch();
+    let mut latencies = Vec::new();
+    let watching = async {
+        while let Some(update) = updates.next().await {
+            if let CallEvent::Latency(latency) = update.event {
+                latencies.push(latency);
+            }
+        }
+    };
+    let carrying = Box::pin(carry(recorder, local.id, bridge, local.left()));
+    let (report, ()) = tokio::join!(carrying, watching);
+    (report, latencies)
+}

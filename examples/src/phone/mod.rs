@@ -1,0 +1,241 @@
+//! A telephone for a voice model: what the servers that answer and place calls have in common.
+//!
+//! | | |
+//! |---|---|
+//! | `POST /api/twilio/voice` | a call comes in: TwiML that connects a media stream |
+//! | `POST /api/twilio/answered/{call}` | a call of ours was picked up: the same |
+//! | `GET /api/twilio/media-stream/{call}/{stream}` | the stream, a WebSocket |
+//! | `POST /api/twilio/after-stream/{call}/{stream}` | the stream is over: hang up, connect again, or apologise |
+//! | `POST /api/twilio/stream-status/{call}/{stream}` | what Twilio says became of the stream |
+//! | `POST /api/twilio/call-status/{call}` | what Twilio says became of the call |
+//! | `POST /api/twilio/machine/{call}` | who, or what, picked up |
+//! | `POST /api/twilio/recording/{call}` | what became of a recording |
+//! | `POST /api/twilio/voicemail/{call}` | a machine listens: the message |
+//! | `GET /healthz`, `GET /readyz` | whether the server lives, and takes calls |
+//!
+//! A call is kept as a session in a store; any server that shares the store can answer for it at every one of these
+//! doors. [`api`] adds what people and programs use: start, list, end, watch.
+
+mod after_stream;
+pub mod api;
+mod callbacks;
+mod command;
+mod connect;
+mod dial;
+mod ending;
+mod feed;
+mod media_stream;
+mod problem;
+mod streams;
+mod sweep;
+mod voice;
+
+use std::{future::Future, io, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, post},
+};
+use call_session::{directory::Directory, id::NodeId, live::Live, store::SessionStore};
+use realtime_bridge::{
+    realtime::{
+        EndpointHealth,
+        openai::{ConfigError, OpenAiClient},
+    },
+    tool::ToolSet,
+};
+use tokio::{
+    net::TcpListener,
+    sync::mpsc,
+    time::{Instant, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use twilio_twiml::{
+    rest::{self, ClientError},
+    twiml::Response,
+    webhook::Verifier,
+};
+
+use self::streams::Streams;
+pub use self::{media_stream::StreamRecord, problem::Problem};
+use crate::{
+    database::Opened,
+    settings::Settings,
+    stream_token::StreamTokens,
+    web::{self, Document, health},
+};
+
+/// How long calls that were told to end may take to do so, and Twilio to ask what comes next.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Why a telephone cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetUpError {
+    /// The model's settings cannot work, which [`Settings::check`] has told before.
+    #[error("the model's settings are wrong")]
+    Model(#[from] ConfigError),
+    /// Twilio's API cannot be asked from this machine.
+    #[error("Twilio's API cannot be asked")]
+    Rest(#[from] ClientError),
+}
+
+/// What a telephone is made of, besides its settings.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Parts {
+    /// Where calls and people are kept.
+    pub database: Opened,
+    /// What the model can do besides talking.
+    pub tools: ToolSet,
+    /// Gets the record of each stream. Records are dropped while it is full: calls do not wait for whoever keeps them.
+    pub records: Option<mpsc::Sender<StreamRecord>>,
+}
+
+impl Parts {
+    /// A telephone that keeps calls and people here, whose model has these tools.
+    #[must_use]
+    pub const fn new(database: Opened, tools: ToolSet) -> Self {
+        Self { database, tools, records: None }
+    }
+
+    /// Hands over the record of each stream.
+    #[must_use]
+    pub fn with_records(mut self, records: impl Into<Option<mpsc::Sender<StreamRecord>>>) -> Self {
+        self.records = records.into();
+        self
+    }
+}
+
+/// A telephone. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Phone(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    settings: Settings,
+    verifier: Verifier,
+    client: OpenAiClient,
+    /// How the model's provider is, as all calls find it.
+    health: EndpointHealth,
+    tools: ToolSet,
+    /// Twilio's API, if there is an account to ask it with.
+    rest: Option<rest::Client>,
+    store: Arc<dyn SessionStore>,
+    directory: Arc<dyn Directory>,
+    live: Live,
+    tokens: StreamTokens,
+    streams: Streams,
+    tasks: TaskTracker,
+    /// New calls are turned away.
+    draining: CancellationToken,
+    /// Running streams have to be left.
+    leave: CancellationToken,
+    /// The server is going: nothing new is begun.
+    stop: CancellationToken,
+    records: Option<mpsc::Sender<StreamRecord>>,
+}
+
+impl Phone {
+    /// A telephone with these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError`].
+    pub fn new(settings: Settings, parts: Parts) -> Result<Self, SetUpError> {
+        let leave = CancellationToken::new();
+        let rest = settings.twilio.rest().map(rest::Client::new).transpose()?;
+        let secret = settings.twilio.auth_token.expose().as_bytes();
+        Ok(Self(Arc::new(State {
+            verifier: Verifier::new(settings.public_url.as_str(), settings.twilio.auth_token.clone()),
+            client: OpenAiClient::new(settings.openai.clone())?,
+            health: EndpointHealth::default(),
+            tools: parts.tools,
+            rest,
+            store: parts.database.store,
+            directory: parts.database.directory,
+            live: Live::new(parts.database.board, NodeId::unique()),
+            tokens: StreamTokens::new(secret, settings.limits.stream_wait),
+            streams: Streams::new(settings.limits.stream_wait, leave.clone()),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            leave,
+            stop: CancellationToken::new(),
+            records: parts.records,
+            settings,
+        })))
+    }
+
+    /// Serves until `shutdown` resolves; then takes no new calls, lets the running ones end or move to another server
+    /// within the drain limit, and returns when the last has gone.
+    ///
+    /// # Errors
+    ///
+    /// When listening fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        router: Router,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> io::Result<()> {
+        let (live, stop) = (self.0.live.clone(), self.0.stop.clone());
+        self.0.tasks.spawn(async move { live.run(stop).await });
+        self.0.tasks.spawn(sweep::sweep(self.clone()));
+        let drain = async {
+            shutdown.await;
+            self.drain().await;
+        };
+        web::serve(listener, router, drain).await
+    }
+
+    /// The doors that Twilio uses, and those for health.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/api/twilio/voice", post(voice::voice))
+            .route("/api/twilio/answered/{call}", post(voice::answered))
+            .route("/api/twilio/media-stream/{call}/{stream}", get(media_stream::media_stream))
+            .route("/api/twilio/after-stream/{call}/{stream}", post(after_stream::after_stream))
+            .route("/api/twilio/stream-status/{call}/{stream}", post(after_stream::stream_status))
+            .route("/api/twilio/call-status/{call}", post(callbacks::call_status))
+            .route("/api/twilio/machine/{call}", post(callbacks::machine))
+            .route("/api/twilio/recording/{call}", post(callbacks::recording))
+            .route("/api/twilio/voicemail/{call}", post(callbacks::voicemail))
+            .route("/api/twilio/voicemail-left/{call}", post(callbacks::voicemail_left))
+            .merge(health::routes(self.0.draining.clone()))
+            .with_state(self.clone())
+    }
+
+    /// Where calls are kept.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn SessionStore> {
+        &self.0.store
+    }
+
+    async fn drain(&self) {
+        let State { settings, streams, tasks, draining, leave, stop, .. } = &*self.0;
+        let began = Instant::now();
+        tracing::info!("no new calls are taken; running ones may end");
+        draining.cancel();
+        if timeout(settings.limits.drain, streams.finished()).await.is_err() {
+            tracing::warn!("calls are still running: they are left to another server, or end with an apology");
+            leave.cancel();
+            let _ = timeout(LAST_WORDS, streams.finished()).await;
+        }
+        stop.cancel();
+        tasks.close();
+        let all = timeout(LAST_WORDS, tasks.wait()).await.is_ok();
+        tracing::info!(all, seconds = began.elapsed().as_secs(), "the calls have ended");
+    }
+
+    /// What the caller hears when the agent cannot speak.
+    fn apologize(&self) -> Document {
+        Document(Response::new().say(self.0.settings.conversation.apology()).hangup())
+    }
+}
+
+impl FromRef<Phone> for Verifier {
+    fn from_ref(phone: &Phone) -> Self {
+        phone.0.verifier.clone()
+    }
+}

@@ -1,0 +1,157 @@
+//! A call comes in, or one of ours was picked up.
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use call_session::{
+    call::{CallSummary, NewCall, Refused, SessionEvent, Stamped},
+    id::{SessionId, StreamId},
+    store::{self, CommitError, UpdateError},
+};
+use jiff::Timestamp;
+use tracing::Instrument;
+use twilio_twiml::{sid::AccountSid, webhook::VoiceRequest};
+
+use super::{
+    Phone,
+    connect::{Leg, expected},
+};
+use crate::{chain::Chain, web::Signed};
+
+/// A call comes in. The answer waits for the store and for nothing else, least of all the model: the caller hears ringing
+/// until then.
+pub(super) async fn voice(State(phone): State<Phone>, Signed(request): Signed<VoiceRequest>) -> Response {
+    let span = tracing::info_span!("call", call_sid = %request.call.call_sid);
+    Box::pin(phone.take(request)).instrument(span).await
+}
+
+/// A call of ours was picked up.
+pub(super) async fn answered(
+    State(phone): State<Phone>,
+    Path(call): Path<SessionId>,
+    Signed(request): Signed<VoiceRequest>,
+) -> Response {
+    let span = tracing::info_span!("call", call_sid = %request.call.call_sid);
+    Box::pin(phone.pick_up(call, request)).instrument(span).await
+}
+
+impl Phone {
+    async fn take(&self, request: VoiceRequest) -> Response {
+        if let Some(refused) = self.refuses(&request.call.account_sid) {
+            return refused.into_response();
+        }
+        if self.0.draining.is_cancelled() {
+            tracing::info!("a call was turned away with an apology: the server stops");
+            return self.apologize().into_response();
+        }
+        if self.0.health.is_open() {
+            tracing::warn!("a call was turned away with an apology: the model is known to be down");
+            return self.apologize().into_response();
+        }
+        match self.admit(&request).await {
+            Ok((leg, stream, fresh)) => {
+                if fresh {
+                    tracing::info!(call = %leg.call.id, "a call comes in");
+                    self.connect(&leg, stream).into_response()
+                } else {
+                    self.connect_again(&leg, stream).into_response()
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a call cannot be kept, so it cannot be taken");
+                self.apologize().into_response()
+            }
+        }
+    }
+
+    /// Finds the session of a call that comes in, or makes it. Twilio may ask twice, and two servers at once: the call's
+    /// name belongs to one session.
+    async fn admit(&self, request: &VoiceRequest) -> Result<(Leg, StreamId, bool), UpdateError> {
+        let store = &*self.0.store;
+        let (sid, account) = (request.call.call_sid.clone(), request.call.account_sid.clone());
+        let (id, stream, now) = (SessionId::new(), StreamId::new(), Timestamp::now());
+        let call = NewCall::inbound(request.call.from.clone(), request.call.to.clone())
+            .with_account(account.clone())
+            .with_settings(self.0.settings.conversation.snapshot());
+        let call = self.know_customer(call).await;
+        let events =
+            vec![SessionEvent::Bound { call: sid.clone() }.at(now), SessionEvent::StreamExpected { stream }.at(now)];
+        match store.create(id, now, call, events).await {
+            Ok(session) => Ok((Leg { call: session.summary, sid, account }, stream, true)),
+            Err(CommitError::CallSidTaken { owner, .. }) => {
+                let (call, stream) = self.expect(owner, vec![]).await?;
+                Ok((Leg { call, sid, account }, stream, false))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn pick_up(&self, call: SessionId, request: VoiceRequest) -> Response {
+        let (sid, account) = (request.call.call_sid, request.call.account_sid);
+        if let Some(refused) = self.refuses(&account) {
+            return refused.into_response();
+        }
+        let now = Timestamp::now();
+        let mut events = vec![SessionEvent::Bound { call: sid.clone() }, SessionEvent::Answered];
+        if let Some(by) = &request.answered_by {
+            events.push(SessionEvent::PickedUp { by: by.into() });
+        }
+        let events = events.into_iter().map(|event| event.at(now)).collect();
+        match self.expect(call, events).await {
+            Ok((summary, stream)) => {
+                tracing::info!(%call, "a call of ours was picked up");
+                self.connect_again(&Leg { call: summary, sid, account }, stream).into_response()
+            }
+            Err(UpdateError::Refused(Refused::Over)) => {
+                // It was called off while it rang.
+                super::Document(twilio_twiml::twiml::Response::new().hangup()).into_response()
+            }
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a call that was picked up cannot be connected");
+                self.apologize().into_response()
+            }
+        }
+    }
+
+    /// The stream that the line is to open: the one that it was told of before, or a new one.
+    pub(super) async fn expect(
+        &self,
+        call: SessionId,
+        events: Vec<Stamped>,
+    ) -> Result<(CallSummary, StreamId), UpdateError> {
+        let new = StreamId::new();
+        let updated = store::update(&*self.0.store, call, |session| {
+            let mut events = events.clone();
+            if expected(&session.summary).is_none() {
+                events.push(SessionEvent::StreamExpected { stream: new }.at(Timestamp::now()));
+            }
+            events
+        });
+        let summary = updated.await?.session.summary;
+        let stream = expected(&summary).unwrap_or(new);
+        Ok((summary, stream))
+    }
+
+    /// Who calls. That a customer cannot be looked up is no reason to let the caller wait.
+    async fn know_customer(&self, call: NewCall) -> NewCall {
+        let Some(number) = call.from.phone() else { return call };
+        match self.0.directory.customer_for(number, Timestamp::now()).await {
+            Ok(customer) => call.with_customer(customer.id),
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "a customer cannot be looked up");
+                call
+            }
+        }
+    }
+
+    /// Requests of other accounts are nobody's business here.
+    pub(super) fn refuses(&self, account: &AccountSid) -> Option<StatusCode> {
+        let ours = self.0.settings.twilio.account_sid.as_ref();
+        ours.is_some_and(|ours| ours != account).then(|| {
+            tracing::warn!("a call of another account was refused");
+            StatusCode::FORBIDDEN
+        })
+    }
+}
