@@ -6,6 +6,7 @@
 //! - What Twilio tells of legs and rooms becomes proposals to the call: [`leg_progress`], [`room_progress`],
 //!   [`answer_leg`], [`verdict`], [`caller_leaves_room`].
 //! - [`HandoffRunner`] performs what it decides, by way of a [`Telephone`] and a [`CallerAgent`], on whichever server.
+//!   [`TwilioTelephone`] is the one of Twilio's REST API.
 //! - What a leg hears follows from the call alone: [`CallSummary::place`](crate::call::CallSummary::place) for the caller,
 //!   [`leg_place`] for a person.
 //!
@@ -35,6 +36,7 @@ mod plan;
 mod ports;
 mod runner;
 mod strategy;
+mod telephone;
 
 pub use desk::Desk;
 pub use machine::{Decision, Effect, decide};
@@ -49,3 +51,4 @@ pub use strategy::{
     Ask, Availability, ConferenceRedirect, DirectDial, HandoffSettings, HandoffStrategy, NoOne, Person, Wanted,
     WarmTransfer,
 };
+pub use telephone::{HandoffDoors, TwilioTelephone};

@@ -26,6 +26,15 @@ pub struct Dial {
     pub detection: Detection,
 }
 
+impl Dial {
+    /// A leg that rings as long as the usual limits say, with detection beside the document.
+    #[must_use]
+    pub fn new(session: SessionId, leg: LegId, to: impl Into<Address>, from: impl Into<Address>) -> Self {
+        let ring = super::plan::Limits::default().ring;
+        Self { session, leg, to: to.into(), from: from.into(), ring, detection: Detection::Beside }
+    }
+}
+
 impl Debug for Dial {
     /// Without the numbers.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

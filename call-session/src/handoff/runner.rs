@@ -212,9 +212,11 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
             }
             _ => None,
         };
+        // A number that was called before is called again as another leg.
+        let known: Vec<_> = call.legs.values().filter_map(|leg| leg.call.clone()).collect();
         tracing::debug!(%session, effect = effect.name(), "handing over");
         Some(async move {
-            let done = perform(&*telephone, &*agent, session, &effect, dial.as_ref()).await;
+            let done = perform(&*telephone, &*agent, session, &effect, dial.as_ref(), &known).await;
             (effect, done)
         })
     }
@@ -302,6 +304,7 @@ async fn perform(
     session: SessionId,
     effect: &Effect,
     dial: Option<&Dial>,
+    known: &[CallSid],
 ) -> Done {
     match (effect, dial) {
         (Effect::SayFarewell { words, limit }, _) => {
@@ -318,10 +321,15 @@ async fn perform(
             Err(LineError::Unknown) => done(false, News::Nothing),
             Err(LineError::NotDone | LineError::NotInProgress) => done(false, News::NotPlaced(*leg)),
         },
-        (Effect::FindLeg { leg, since, .. }, Some(dial)) => match telephone.find(dial, *since).await.as_deref() {
-            // Two could be anybody's. Their callbacks will tell which is ours.
-            Ok([(call, status)]) => done(true, News::Leg(*leg, call.clone(), status.clone())),
-            Ok(_) => done(true, News::Nothing),
+        (Effect::FindLeg { leg, since, .. }, Some(dial)) => match telephone.find(dial, *since).await {
+            Ok(mut found) => {
+                found.retain(|(call, _)| !known.contains(call));
+                // Two could be anybody's. Their callbacks will tell which is ours.
+                match found.as_slice() {
+                    [(call, status)] => done(true, News::Leg(*leg, call.clone(), status.clone())),
+                    _ => done(true, News::Nothing),
+                }
+            }
             Err(_) => done(false, News::Nothing),
         },
         (Effect::EndLeg { leg, call, answered }, _) => end_leg(telephone, *leg, call, *answered).await,

@@ -1,6 +1,7 @@
 //! Handing callers to persons: many seeded handoffs, with everything going wrong that can.
 
 mod chance;
+mod telephone;
 mod world;
 
 use std::{sync::Arc, time::Duration};

@@ -1,0 +1,125 @@
+//! The telephone by Twilio's REST API.
+
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use twilio_twiml::{
+    Seconds,
+    rest::{CallFilter, Client, ConferenceFilter, ConferenceStatus, Error, NewCall, ParticipantFilter, Problem},
+    sid::CallSid,
+    twiml::Url,
+    words::{CallEvent, CallStatus, MachineDetection},
+};
+
+use super::ports::{Detection, Dial, LineError, Telephone};
+use crate::id::{LegId, SessionId};
+
+/// How far Twilio's clock may be behind ours when a leg is looked for.
+const CLOCKS: Duration = Duration::from_secs(3);
+
+/// Where Twilio asks and tells, each an absolute URL. The URLs of a leg name the call and the leg, so that every callback
+/// finds both before their names at Twilio are known.
+pub trait HandoffDoors: Send + Sync + fmt::Debug {
+    /// Where the caller's leg gets its document when it is redirected.
+    fn caller(&self, session: SessionId) -> String;
+    /// Where a person's leg gets its document when somebody picks up.
+    fn leg(&self, session: SessionId, leg: LegId) -> String;
+    /// Where it is told what becomes of a person's leg.
+    fn leg_status(&self, session: SessionId, leg: LegId) -> String;
+    /// Where it is told who, or what, picked up.
+    fn leg_machine(&self, session: SessionId, leg: LegId) -> String;
+}
+
+/// The telephone by Twilio's REST API.
+#[derive(Debug, Clone)]
+pub struct TwilioTelephone {
+    client: Client,
+    doors: Arc<dyn HandoffDoors>,
+}
+
+impl TwilioTelephone {
+    /// The telephone of this account.
+    #[must_use]
+    pub fn new(client: Client, doors: Arc<dyn HandoffDoors>) -> Self {
+        Self { client, doors }
+    }
+}
+
+#[async_trait]
+impl Telephone for TwilioTelephone {
+    async fn dial(&self, dial: &Dial) -> Result<CallSid, LineError> {
+        let (session, leg) = (dial.session, dial.leg);
+        let document = Url::from(self.doors.leg(session, leg));
+        let mut call = NewCall::new(dial.to.clone(), dial.from.clone(), document)
+            .timeout(Seconds::from(dial.ring))
+            .status_callback(self.doors.leg_status(session, leg))
+            .status_callback_event([
+                CallEvent::Initiated,
+                CallEvent::Ringing,
+                CallEvent::Answered,
+                CallEvent::Completed,
+            ]);
+        if dial.detection != Detection::Off {
+            call = call.machine_detection(MachineDetection::Enable);
+        }
+        if dial.detection == Detection::Beside {
+            call = call.async_amd(true).async_amd_status_callback(self.doors.leg_machine(session, leg));
+        }
+        Ok(self.client.calls().create(&call).await.map_err(blame)?.sid)
+    }
+
+    async fn end(&self, call: &CallSid, answered: bool) -> Result<CallStatus, LineError> {
+        let call = self.client.call(call);
+        let ended = if answered { call.end().await } else { call.cancel().await };
+        Ok(ended.map_err(blame)?.status)
+    }
+
+    async fn redirect(&self, session: SessionId, call: &CallSid) -> Result<(), LineError> {
+        self.client.call(call).redirect(self.doors.caller(session)).await.map(drop).map_err(blame)
+    }
+
+    async fn status(&self, call: &CallSid) -> Result<Option<CallStatus>, LineError> {
+        match self.client.call(call).fetch().await {
+            Ok(call) => Ok(Some(call.status)),
+            Err(error) if error.problem() == Some(Problem::NotFound) => Ok(None),
+            Err(error) => Err(blame(error)),
+        }
+    }
+
+    async fn find(&self, dial: &Dial, since: Timestamp) -> Result<Vec<(CallSid, CallStatus)>, LineError> {
+        let since = since.saturating_sub(CLOCKS).unwrap_or(since);
+        let filter = CallFilter::new().to(dial.to.clone()).from(dial.from.clone());
+        let mut calls = pin!(self.client.calls().list(&filter));
+        let mut found = Vec::new();
+        // The newest come first: whatever is older than the dial ends the search.
+        while let Some(call) = calls.try_next().await.map_err(blame)? {
+            if call.date_created.is_some_and(|created| Timestamp::from(created) < since) {
+                break;
+            }
+            found.push((call.sid, call.status));
+        }
+        Ok(found)
+    }
+
+    async fn room(&self, name: &str) -> Result<Vec<CallSid>, LineError> {
+        let filter = ConferenceFilter::new().friendly_name(name);
+        let rooms: Vec<_> = self.client.conferences().list(&filter).try_collect().await.map_err(blame)?;
+        // One that has ended may have had the same name.
+        let Some(room) = rooms.into_iter().find(|room| room.status != ConferenceStatus::Completed) else {
+            return Ok(Vec::new());
+        };
+        let conference = self.client.conference(&room.sid);
+        let present: Vec<_> = conference.participants(&ParticipantFilter::new()).try_collect().await.map_err(blame)?;
+        Ok(present.into_iter().map(|leg| leg.call_sid).collect())
+    }
+}
+
+fn blame(error: Error) -> LineError {
+    match error.problem() {
+        Some(Problem::CallNotInProgress | Problem::NotFound) => LineError::NotInProgress,
+        _ if error.was_not_processed() => LineError::NotDone,
+        _ => LineError::Unknown,
+    }
+}
