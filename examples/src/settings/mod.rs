@@ -96,8 +96,9 @@ impl TwilioSettings {
     /// How Twilio's API is asked; `None` without an account.
     #[must_use]
     pub fn rest(&self) -> Option<rest::Config> {
+        let credentials = rest::Credentials::auth_token(self.auth_token.clone());
         let config =
-            rest::Config::new(self.account_sid.clone()?, rest::Credentials::auth_token(self.auth_token.clone()));
+            rest::Config::new(self.account_sid.clone()?, credentials).with_creates_per_second(self.calls_per_second);
         Some(match &self.api_base_url {
             Some(url) => config.with_base_url(url),
             None => config,

@@ -14,15 +14,18 @@ use call_simulator::{
         CallReport, CallbackPlan, CallerScript, Event, Number, Operation, PhoneScript, RestFault, TwilioSimulator,
     },
 };
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     process::{Child, Command},
+    sync::watch,
     task::JoinSet,
 };
-use twilio_twiml::phone::E164;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::client::IntoClientRequest};
+use twilio_twiml::{phone::E164, sid::CallSid};
 
 use crate::world::{ACCOUNT, TOKEN};
 
@@ -51,21 +54,37 @@ async fn two_ports() -> [u16; 2] {
     [first, second].map(|listener| listener.local_addr().unwrap().port())
 }
 
-/// What a load balancer does: each connection goes to the next server that takes it.
-async fn balance(listener: TcpListener, backends: [u16; 2]) {
+/// What a load balancer does: each connection goes to the next server that is ready, or waits for one.
+async fn balance(listener: TcpListener, backends: [u16; 2], ready: watch::Receiver<[bool; 2]>) {
     let mut connections = JoinSet::new();
     for turn in 0_usize.. {
         let Ok((mut client, _)) = listener.accept().await else { return };
+        let mut ready = ready.clone();
         connections.spawn(async move {
-            for offset in 0..backends.len() {
-                let port = backends[(turn + offset) % backends.len()];
-                if let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await {
-                    let _ = copy_bidirectional(&mut client, &mut server).await;
-                    return;
+            loop {
+                let ready_now = ready.wait_for(|ready| ready.contains(&true)).await.map(|ready| *ready).unwrap();
+                let chosen = (0..2).map(|offset| (turn + offset) % 2).find(|index| ready_now[*index]).unwrap();
+                match TcpStream::connect(("127.0.0.1", backends[chosen])).await {
+                    Ok(mut server) => return drop(copy_bidirectional(&mut client, &mut server).await),
+                    // It has just died: its next check says so.
+                    Err(_) => tokio::task::yield_now().await,
                 }
             }
         });
         while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Looks after the servers as a load balancer does.
+async fn check_health(backends: [u16; 2], ready: watch::Sender<[bool; 2]>) {
+    let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+    loop {
+        for (index, port) in backends.into_iter().enumerate() {
+            let answer = http.get(format!("http://127.0.0.1:{port}/readyz")).send().await;
+            let is_ready = answer.is_ok_and(|answer| answer.status().is_success());
+            ready.send_if_modified(|ready| std::mem::replace(&mut ready[index], is_ready) != is_ready);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -85,7 +104,9 @@ impl World {
         tasks.spawn(async move {
             let _ = rest.run().await;
         });
-        tasks.spawn(balance(listener, backends));
+        let (sender, ready) = watch::channel([false; 2]);
+        tasks.spawn(check_health(backends, sender));
+        tasks.spawn(balance(listener, backends, ready));
         Self { url, openai, twilio, base_url, database_url, backends, _tasks: tasks }
     }
 
@@ -200,20 +221,12 @@ fn silence(report: &CallReport) -> Option<Duration> {
     again.map(|speech| speech.start - asked.at)
 }
 
-#[tokio::test]
-async fn callers_go_on_talking_when_their_server_is_killed() {
-    let database = throwaway_postgres::Database::create().unwrap();
-    let world = World::new(database.url().to_owned()).await;
-    let store = PostgresStore::connect(database.url()).await.unwrap();
-    // Shorter than the silence after which the agent asks whether anybody is there.
+/// Twenty people who listen to the greeting, wait, and say goodbye.
+async fn call_twenty(world: &World, store: &dyn SessionStore, directory: &dyn Directory) -> Vec<CallSid> {
+    // The wait is shorter than the silence after which the agent asks whether anybody is there.
     let talk = CallerScript::new().until_agent_finishes().pause(Duration::from_secs(9)).say(en::CALLER_THANKS);
-    let phones = std::iter::repeat_n(PhoneScript::answers(talk), 20);
-    let customers = world.customers(&store, phones).await;
-    let mut first = world.serve(0, &[("MACHINE", "ignore")]).await;
-    let _second = world.serve(1, &[("MACHINE", "ignore")]).await;
+    let customers = world.customers(directory, std::iter::repeat_n(PhoneScript::answers(talk), 20)).await;
     let started = futures_util::future::join_all(customers.iter().map(|customer| world.start(customer))).await;
-
-    // Everybody has heard the greeting; then one of the servers dies.
     loop {
         let position = store.feed_end().await.unwrap();
         let mut greeted = 0;
@@ -227,18 +240,18 @@ async fn callers_go_on_talking_when_their_server_is_killed() {
         }
         store.feed_moved(position).await;
     }
-    first.kill().await.unwrap();
+    started.iter().map(|answer| answer["twilioCallSid"].as_str().unwrap().parse().unwrap()).collect()
+}
 
+/// How long those were in silence whose server went away; and that all came to a good end, with all that was said.
+async fn check_all_went_on(world: &World, store: &dyn SessionStore, calls: &[CallSid]) -> Vec<Duration> {
     let mut silences = Vec::new();
-    for answer in &started {
-        let sid = answer["twilioCallSid"].as_str().unwrap().parse().unwrap();
-        let report = world.twilio.report(&sid).await.unwrap();
+    for sid in calls {
+        let report = world.twilio.report(sid).await.unwrap();
         silences.extend(silence(&report).filter(|_| report.streams.len() > 1));
     }
-    assert!(!silences.is_empty(), "some calls were on the server that died");
-    let longest = silences.iter().max().unwrap();
-    assert!(*longest < Duration::from_secs(3), "{silences:?}");
-    let fates = all_over(&store, 20).await;
+    assert!(!silences.is_empty(), "some calls were on the server that went away");
+    let fates = all_over(store, calls.len()).await;
     assert!(fates.iter().all(|fate| *fate == (Status::Completed, Some(Outcome::Conversation))), "{fates:?}");
     for call in store.query(&Query::default().with_limit(100)).await.unwrap().calls {
         let session = store.load(call.id).await.unwrap().unwrap();
@@ -247,4 +260,134 @@ async fn callers_go_on_talking_when_their_server_is_killed() {
         assert_eq!(session.transcript[0].heard, en::AGENT_GREETING.transcript, "what was heard is kept");
         assert!(agents >= streams, "on each of {streams} streams the agent spoke: {:?}", session.transcript);
     }
+    silences
+}
+
+#[tokio::test]
+async fn callers_go_on_talking_when_their_server_is_killed() {
+    let database = throwaway_postgres::Database::create().unwrap();
+    let world = World::new(database.url().to_owned()).await;
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    let mut first = world.serve(0, &[("MACHINE", "ignore")]).await;
+    let _second = world.serve(1, &[("MACHINE", "ignore")]).await;
+    let calls = call_twenty(&world, &store, &store).await;
+    first.kill().await.unwrap();
+    let silences = check_all_went_on(&world, &store, &calls).await;
+    assert!(silences.iter().all(|silence| *silence < Duration::from_secs(3)), "{silences:?}");
+}
+
+#[tokio::test]
+async fn callers_go_on_talking_when_their_server_is_deployed_anew() {
+    let database = throwaway_postgres::Database::create().unwrap();
+    let world = World::new(database.url().to_owned()).await;
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    let settings = [("MACHINE", "ignore"), ("DRAIN_LIMIT", "0.5")];
+    let mut first = world.serve(0, &settings).await;
+    let _second = world.serve(1, &settings).await;
+    let calls = call_twenty(&world, &store, &store).await;
+    let pid = first.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    assert!(first.wait().await.unwrap().success(), "it stops by itself");
+    let silences = check_all_went_on(&world, &store, &calls).await;
+    assert!(silences.iter().all(|silence| *silence < Duration::from_secs(3)), "{silences:?}");
+}
+
+#[tokio::test]
+async fn callers_go_on_talking_when_the_only_server_is_killed_and_started_again() {
+    let folder = std::env::temp_dir().join(format!("calls-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("calls.db");
+    let world = World::new(format!("sqlite:{}", path.display())).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut server = world.serve(0, &[("MACHINE", "ignore")]).await;
+    let calls = call_twenty(&world, &store, &store).await;
+    server.kill().await.unwrap();
+    let _server = world.serve(0, &[("MACHINE", "ignore")]).await;
+    let silences = check_all_went_on(&world, &store, &calls).await;
+    assert_eq!(silences.len(), 20);
+    store.close().await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// The next message of the feed of this type.
+async fn next(feed: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, kind: &str) -> Value {
+    loop {
+        let message = feed.next().await.unwrap().unwrap();
+        let Ok(text) = message.to_text() else { continue };
+        let Ok(told) = serde_json::from_str::<Value>(text) else { continue };
+        if told["type"] == kind {
+            return told;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_watched_and_led_from_outside() {
+    let folder = std::env::temp_dir().join(format!("calls-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("calls.db");
+    let world = World::new(format!("sqlite:{}", path.display())).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let listens = PhoneScript::answers(CallerScript::new().until_agent_finishes());
+    let customers = world.customers(&store, [listens]).await;
+    let secret = ("API_TOKEN", "a token of this test");
+    let _server = world.serve(0, &[("MACHINE", "ignore"), secret]).await;
+    let http = reqwest::Client::new();
+    let post = |path: &str, body: Value| http.post(format!("{}{path}", world.url)).bearer_auth(secret.1).json(&body);
+
+    // Nobody without the token; no call for nobody.
+    let wanted = json!({ "customerId": customers[0], "agentId": "sato" });
+    let stranger = http.post(format!("{}/api/calls/start", world.url)).json(&wanted).send().await.unwrap();
+    assert_eq!(stranger.status().as_u16(), 401);
+    let nobody = json!({ "customerId": "nobody", "agentId": "sato" });
+    let problem = post("/api/calls/start", nobody).send().await.unwrap();
+    assert_eq!(problem.status().as_u16(), 404);
+    assert_eq!(problem.headers()["content-type"], "application/problem+json");
+    assert_eq!(problem.json::<Value>().await.unwrap()["code"], "customer-not-found");
+    let nothing_set = json!({ "customerId": customers[0], "agentId": "tanaka" });
+    assert_eq!(post("/api/calls/start", nothing_set).send().await.unwrap().status().as_u16(), 404);
+
+    let open = |cursor: String| {
+        let mut request =
+            format!("{}/api/events{cursor}", world.url.replace("http", "ws")).into_client_request().unwrap();
+        let bearer = format!("Bearer {}", secret.1).parse().unwrap();
+        request.headers_mut().insert("authorization", bearer);
+        async move { connect_async(request).await.unwrap().0 }
+    };
+    let mut feed = open(String::new()).await;
+    let started: Value = post("/api/calls/start", wanted).send().await.unwrap().json().await.unwrap();
+    let call = started["callId"].as_str().unwrap();
+    let told = next(&mut feed, "call-started").await;
+    assert_eq!((&told["call"]["callId"], &told["call"]["status"]), (&started["callId"], &json!("initiated")));
+    let said = next(&mut feed, "transcript-update").await;
+    assert_eq!(said["callId"], started["callId"]);
+    // A reader that was away gets what came after the last message it has seen.
+    drop(feed);
+    let mut feed = open(format!("?cursor={}", said["cursor"].as_str().unwrap())).await;
+
+    // Keys: the stream is left and comes back with the same conversation.
+    loop {
+        let pressed = post(&format!("/api/calls/{call}/keys"), json!({ "digits": "12#" })).send().await.unwrap();
+        if pressed.status().as_u16() == 202 {
+            break;
+        }
+        assert_eq!(pressed.status().as_u16(), 409, "not talking yet");
+        next(&mut feed, "call-updated").await;
+    }
+    loop {
+        let updated = next(&mut feed, "call-updated").await;
+        if updated["event"] == "stream-attached" && updated["call"]["streams"] == 2 {
+            break;
+        }
+    }
+    let ended = post(&format!("/api/calls/{call}/end"), json!({})).send().await.unwrap();
+    assert_eq!(ended.status().as_u16(), 202);
+    let over = next(&mut feed, "call-ended").await;
+    assert_eq!(over["call"]["status"], "completed");
+    let again = post(&format!("/api/calls/{call}/end"), json!({})).send().await.unwrap();
+    assert_eq!(again.status().as_u16(), 409);
+    let report = world.twilio.report(&started["twilioCallSid"].as_str().unwrap().parse().unwrap()).await.unwrap();
+    assert_eq!(report.keys_heard, "12#");
+    store.close().await;
+    std::fs::remove_dir_all(folder).unwrap();
 }
