@@ -11,7 +11,8 @@ use call_simulator::{
     audio::fixtures::en,
     openai::{Answer, OpenAiSimulator, Script, Settings as Manners, Timing},
     twilio::{
-        CallReport, CallbackPlan, CallerScript, Event, Number, Operation, PhoneScript, RestFault, TwilioSimulator,
+        CallEnd, CallReport, CallbackPlan, CallerScript, Event, Number, Operation, PhoneScript, RestFault,
+        TwilioSimulator,
     },
 };
 use futures_util::StreamExt;
@@ -44,6 +45,13 @@ struct World {
 fn talks() -> Script {
     Script::new()
         .greeting(Answer::say(en::AGENT_GREETING))
+        .turn(en::CALLER_THANKS, Answer::say(en::AGENT_GOODBYE).and_call("end_call", &json!({})))
+}
+
+fn lengthy() -> Script {
+    Script::new()
+        .greeting(Answer::say(en::AGENT_GREETING))
+        .turn(en::CALLER_HOURS, Answer::say(en::AGENT_HOURS))
         .turn(en::CALLER_THANKS, Answer::say(en::AGENT_GOODBYE).and_call("end_call", &json!({})))
 }
 
@@ -90,8 +98,12 @@ async fn check_health(backends: [u16; 2], ready: watch::Sender<[bool; 2]>) {
 
 impl World {
     async fn new(database_url: String) -> Self {
+        Self::talking(database_url, talks()).await
+    }
+
+    async fn talking(database_url: String, script: Script) -> Self {
         let manners = Manners::default().with_timing(Timing::brisk());
-        let openai = OpenAiSimulator::builder().script(talks()).settings(manners).start().await.unwrap();
+        let openai = OpenAiSimulator::builder().script(script).settings(manners).start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let voice_url = format!("{url}/api/twilio/voice").parse().unwrap();
@@ -227,6 +239,12 @@ async fn call_twenty(world: &World, store: &dyn SessionStore, directory: &dyn Di
     let talk = CallerScript::new().until_agent_finishes().pause(Duration::from_secs(9)).say(en::CALLER_THANKS);
     let customers = world.customers(directory, std::iter::repeat_n(PhoneScript::answers(talk), 20)).await;
     let started = futures_util::future::join_all(customers.iter().map(|customer| world.start(customer))).await;
+    wait_for_greetings(store, 20).await;
+    started.iter().map(|answer| answer["twilioCallSid"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+/// Waits until so many callers have heard the greeting.
+async fn wait_for_greetings(store: &dyn SessionStore, calls: usize) {
     loop {
         let position = store.feed_end().await.unwrap();
         let mut greeted = 0;
@@ -235,12 +253,11 @@ async fn call_twenty(world: &World, store: &dyn SessionStore, directory: &dyn Di
             greeted +=
                 usize::from(session.transcript.iter().any(|line| line.complete && line.speaker == Speaker::Agent));
         }
-        if greeted == 20 {
-            break;
+        if greeted == calls {
+            return;
         }
         store.feed_moved(position).await;
     }
-    started.iter().map(|answer| answer["twilioCallSid"].as_str().unwrap().parse().unwrap()).collect()
 }
 
 /// How long those were in silence whose server went away; and that all came to a good end, with all that was said.
@@ -307,6 +324,44 @@ async fn callers_go_on_talking_when_the_only_server_is_killed_and_started_again(
     assert_eq!(silences.len(), 20);
     store.close().await;
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// The store is away for twenty seconds in the middle of every call.
+#[tokio::test]
+async fn callers_do_not_notice_that_postgres_is_away() {
+    let mut database = throwaway_postgres::Database::alone().unwrap();
+    let world = World::talking(database.url().to_owned(), lengthy()).await;
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    let talk = CallerScript::new()
+        .until_agent_finishes()
+        .pause(Duration::from_secs(9))
+        .say(en::CALLER_HOURS)
+        .until_agent_finishes()
+        .pause(Duration::from_secs(9))
+        .say(en::CALLER_THANKS);
+    let _server = world.serve(0, &[("MACHINE", "ignore")]).await;
+    let customers = world.customers(&store, std::iter::repeat_n(PhoneScript::answers(talk), 10)).await;
+    let started = futures_util::future::join_all(customers.iter().map(|customer| world.start(customer))).await;
+    wait_for_greetings(&store, 10).await;
+
+    let server = database.server().unwrap();
+    server.stop().unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    server.start_again().unwrap();
+
+    for answer in &started {
+        let sid = answer["twilioCallSid"].as_str().unwrap().parse().unwrap();
+        let report = world.twilio.report(&sid).await.unwrap();
+        assert_eq!((report.streams.len(), &report.end), (1, &CallEnd::HungUp), "{}", report.timeline);
+    }
+    let fates = all_over(&store, 10).await;
+    assert!(fates.iter().all(|fate| *fate == (Status::Completed, Some(Outcome::Conversation))), "{fates:?}");
+    for call in store.query(&Query::default()).await.unwrap().calls {
+        let session = store.load(call.id).await.unwrap().unwrap();
+        let heard: Vec<_> = session.transcript.iter().map(|line| line.heard.as_str()).collect();
+        let spoken = [en::AGENT_GREETING, en::CALLER_HOURS, en::AGENT_HOURS, en::CALLER_THANKS, en::AGENT_GOODBYE];
+        assert_eq!(heard, spoken.map(|speech| speech.transcript), "nothing is lost");
+    }
 }
 
 /// The next message of the feed of this type.
