@@ -71,7 +71,7 @@ async fn main() -> Result<(), Failure> {
 
 fn new_call() -> Form {
     Form::new()
-        .with("CallSid", &format!("CA{}", Uuid::new_v4().simple()))
+        .with("CallSid", format!("CA{}", Uuid::new_v4().simple()))
         .with("AccountSid", "AC0123456789abcdef0123456789abcdef")
         .with("From", "+14155550100")
         .with("To", "+815012345678")
