@@ -32,7 +32,7 @@ mod customer;
 pub mod memory;
 mod outbound;
 mod seed;
-#[cfg(feature = "_sql")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod sql;
 
 use std::fmt::Debug;
