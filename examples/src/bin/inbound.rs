@@ -69,12 +69,5 @@ async fn demonstrate(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
     let saved = report.telephone.recording.save_wav(&cli.wav);
     saved.map_err(|error| format!("{} cannot be written: {}", cli.wav.display(), Chain(&error)))?;
     writeln!(out, "{report}\n{} holds the call: left the caller, right the agent", cli.wav.display())?;
-    let problems = report.problems();
-    if problems.is_empty() {
-        writeln!(out, "The call went as scripted.")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    writeln!(out, "The call did not go as scripted:")?;
-    problems.iter().try_for_each(|problem| writeln!(out, "  - {problem}"))?;
-    Ok(ExitCode::FAILURE)
+    Ok(program::verdict(&mut out, "The call", "as scripted", &report.problems())?)
 }

@@ -71,12 +71,5 @@ async fn demonstrate(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
     writeln!(out, "No account is used: simulated people are called on this machine. It takes half a minute.\n")?;
     let report = demo::run(&database).await?;
     writeln!(out, "{report}")?;
-    let problems = report.problems();
-    if problems.is_empty() {
-        writeln!(out, "The calls went as they should.")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    writeln!(out, "The calls did not go as they should:")?;
-    problems.iter().try_for_each(|problem| writeln!(out, "  - {problem}"))?;
-    Ok(ExitCode::FAILURE)
+    Ok(program::verdict(&mut out, "The calls", "as they should", &report.problems())?)
 }

@@ -2,8 +2,7 @@
 
 use std::{
     error::Error,
-    future::pending,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -11,15 +10,12 @@ use std::{
 use clap::Parser;
 use examples::{
     chain::Chain,
-    settings::Problems,
+    program,
     sip::{
         SipServer, demo,
         settings::{SipArguments, SipSettings},
     },
-    web::shutdown_signal,
 };
-use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 
 /// Confirms who comes to a recruiting event, in Japanese: OpenAI takes the call over SIP, a realtime voice model talks.
 ///
@@ -46,50 +42,18 @@ struct Cli {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let simulated = cli.demo || cli.arguments.names_no_account();
-    // The demonstration tells its story itself.
-    let level = if simulated { "warn" } else { "info" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(io::stderr).init();
+    program::log(simulated);
     let done = if simulated { demonstrate(&cli).await } else { serve(&cli.arguments).await };
-    done.unwrap_or_else(|error| {
-        // Nowhere is left to report a failure of standard error to.
-        let _ = writeln!(io::stderr(), "sip: {}", Chain(&*error));
-        if error.is::<Problems>() {
-            let _ = writeln!(
-                io::stderr(),
-                "Without accounts, --demo places a simulated call; --help explains each setting."
-            );
-        }
-        ExitCode::FAILURE
-    })
+    program::exit("sip", done)
 }
 
 async fn serve(arguments: &SipArguments) -> Result<ExitCode, Box<dyn Error>> {
     let settings = SipSettings::check(arguments)?;
-    let bound = TcpListener::bind(settings.bind).await;
-    let listener = bound.map_err(|error| format!("{} cannot be listened on: {error}", settings.bind))?;
+    let listener = program::listen(settings.bind).await?;
     tracing::info!(address = %listener.local_addr()?, model = settings.openai.model, "takes calls at /openai-webhook");
     let server = SipServer::open(settings).await?;
-    let twice = async {
-        told_to_stop().await;
-        told_to_stop().await;
-    };
-    tokio::select! {
-        served = Box::pin(server.serve(listener, told_to_stop())) => served?,
-        () = twice => {
-            tracing::warn!("told to stop twice: the running calls are left to the provider");
-            return Ok(ExitCode::FAILURE);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn told_to_stop() {
-    if let Err(error) = shutdown_signal().await {
-        tracing::error!(%error, "signals cannot be listened to, so the server runs until it is killed");
-        pending::<()>().await;
-    }
+    let serving = server.serve(listener, program::told_to_stop());
+    program::until_told(serving, "the running calls are left to the provider").await
 }
 
 async fn demonstrate(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
@@ -105,12 +69,5 @@ async fn demonstrate(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
     saved.map_err(|error| format!("{} cannot be written: {}", cli.wav.display(), Chain(&error)))?;
     writeln!(out, "{report}\n{} holds the call: left the caller, right the agent", cli.wav.display())?;
     writeln!(out, "{} holds the databases", folder.display())?;
-    let problems = report.problems();
-    if problems.is_empty() {
-        writeln!(out, "The call went as scripted.")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    writeln!(out, "The call did not go as scripted:")?;
-    problems.iter().try_for_each(|problem| writeln!(out, "  - {problem}"))?;
-    Ok(ExitCode::FAILURE)
+    Ok(program::verdict(&mut out, "The call", "as scripted", &report.problems())?)
 }

@@ -25,7 +25,7 @@ use axum::{
     routing::{get, post},
 };
 use call_session::{
-    call::{KEYS, Mode, NewCall, SessionEvent, Status},
+    call::{CallSummary, KEYS, Mode, NewCall, SessionEvent, Status},
     directory::{self, NotCallable},
     id::{AgentId, CustomerId, SessionId},
     live::Command,
@@ -210,7 +210,7 @@ async fn end(State(api): State<Api>, Path(call): Path<SessionId>, body: Bytes) -
         Json::from_bytes(&body).map(|Json(end)| end).map_err(bad_body)?
     };
     let state = &api.phone.0;
-    let summary = state.store.summary(call).await.map_err(|error| no_store(&error))?.ok_or_else(Problem::no_call)?;
+    let summary = api.phone.look_up(call).await?;
     if summary.status.is_terminal() {
         return Err(Problem::over());
     }
@@ -228,11 +228,7 @@ async fn end(State(api): State<Api>, Path(call): Path<SessionId>, body: Bytes) -
         return Err(Problem::new(StatusCode::CONFLICT, "call-not-here", title));
     };
     // Before the answer this calls it off, after it this hangs up.
-    match client.call(sid).end().await {
-        Ok(_) => Ok(StatusCode::ACCEPTED),
-        Err(error) if error.problem() == Some(TwilioProblem::CallNotInProgress) => Err(Problem::over()),
-        Err(error) => Err(twilio(&error)),
-    }
+    asked_of_twilio(client.call(sid).end().await)
 }
 
 #[derive(Debug, Deserialize)]
@@ -283,7 +279,7 @@ async fn keys(
 ) -> Result<StatusCode, Problem> {
     let Json(Keys { digits }) = body.map_err(bad_body)?;
     let state = &api.phone.0;
-    let summary = state.store.summary(call).await.map_err(|error| no_store(&error))?.ok_or_else(Problem::no_call)?;
+    let summary = api.phone.look_up(call).await?;
     let stream = summary.attachment().filter(|attachment| attachment.node.is_some());
     let reach = state.rest.as_ref().zip(summary.call_sid.as_ref()).zip(stream);
     let Some(((client, sid), stream)) = reach.map(|(reach, attachment)| (reach, attachment.stream)) else {
@@ -303,7 +299,19 @@ async fn keys(
         vec![SessionEvent::KeysSent { count }.at(Timestamp::now()), detached.at(Timestamp::now())]
     });
     updated.await.map_err(|error| not_updated(&error))?;
-    match client.call(sid).run(document).await {
+    asked_of_twilio(client.call(sid).run(document).await)
+}
+
+impl Phone {
+    async fn look_up(&self, call: SessionId) -> Result<CallSummary, Problem> {
+        let summary = self.0.store.summary(call).await.map_err(|error| no_store(&error))?;
+        summary.ok_or_else(Problem::no_call)
+    }
+}
+
+/// Twilio does to a call what it was asked, unless the call is over.
+fn asked_of_twilio(answer: Result<rest::Call, rest::Error>) -> Result<StatusCode, Problem> {
+    match answer {
         Ok(_) => Ok(StatusCode::ACCEPTED),
         Err(error) if error.problem() == Some(TwilioProblem::CallNotInProgress) => Err(Problem::over()),
         Err(error) => Err(twilio(&error)),
