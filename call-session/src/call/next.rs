@@ -69,6 +69,8 @@ impl CallSummary {
             (None, _) if handoff.moving.is_none() && handoff.connected.is_none() => Place::Agent,
             (None, Route::Room) => Place::Room,
             (None, Route::Direct) => self.wanted_leg().map_or(Place::Wait, Place::Dial),
+            // Whoever was asked to move the caller has done so, to where no document of ours is asked for.
+            (None, Route::Refer) => Place::Gone,
         }
     }
 

@@ -3,6 +3,8 @@
 //! It looks at where things stand, not at what happened last. Whoever loads the call, on whichever server, comes to the
 //! same conclusion; an event that is lost, late or told twice only changes how soon.
 
+mod refer;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -63,6 +65,13 @@ pub enum Effect {
         /// Whom.
         candidate: Candidate,
     },
+    /// The agent's line is asked to move the caller.
+    Refer {
+        /// The person's leg, as far as it is known here: it never has a name at Twilio.
+        leg: LegId,
+        /// To whom.
+        candidate: Candidate,
+    },
     /// A leg that may have been dialled is looked for.
     FindLeg {
         /// The leg.
@@ -110,7 +119,7 @@ impl Effect {
     pub(super) const fn task(&self) -> Task {
         match self {
             Self::SayFarewell { .. } => Task::Farewell,
-            Self::Dial { leg, .. } => Task::Dial(*leg),
+            Self::Dial { leg, .. } | Self::Refer { leg, .. } => Task::Dial(*leg),
             Self::FindLeg { leg, .. } => Task::Find(*leg),
             Self::EndLeg { leg, .. } => Task::End(*leg),
             Self::RedirectCaller { to: Place::Agent | Place::Goodbye, .. } => Task::MoveBack,
@@ -127,6 +136,7 @@ impl Effect {
         match self {
             Self::SayFarewell { .. } => "say-farewell",
             Self::Dial { .. } => "dial",
+            Self::Refer { .. } => "refer",
             Self::FindLeg { .. } => "find-leg",
             Self::EndLeg { .. } => "end-leg",
             Self::RedirectCaller { .. } => "redirect-caller",
@@ -157,6 +167,7 @@ pub fn decide(call: &CallSummary, desk: &Desk, now: Timestamp, fresh: LegId) -> 
     let Some(handoff) = &call.handoff else { return Decision { done: true, ..Decision::default() } };
     let mut view = View { call, handoff, desk, now, decision: Decision::default() };
     view.legs_over();
+    view.referrals_over();
     if !call.status.is_terminal() && handoff.under_way() {
         view.steps(fresh);
     } else {
@@ -211,7 +222,7 @@ impl<'a> View<'a> {
     /// A leg that was never seen is over when it cannot ring any more.
     fn legs_over(&mut self) {
         let limit = self.handoff.plan.limits.ring + HORIZON;
-        for (id, leg) in &self.call.legs {
+        for (id, leg) in self.dialled() {
             let unseen = leg.ended.is_none() && leg.call.is_none() && !self.desk.tried(Task::Dial(*id)).running;
             if unseen && self.due(after(leg.dialed, limit)) {
                 self.propose(HandoffEvent::LegEnded { leg: *id, cause: NEVER_PLACED.to_owned() });
@@ -221,7 +232,7 @@ impl<'a> View<'a> {
 
     /// Nobody is wanted any more.
     fn release(&mut self) {
-        for (id, leg) in &self.call.legs {
+        for (id, leg) in self.dialled() {
             if leg.is_wanted() {
                 let cause = if self.call.status.is_terminal() { "caller-gone" } else { "released" };
                 self.give_up(*id, cause);
@@ -249,6 +260,9 @@ impl<'a> View<'a> {
                 self.propose(HandoffEvent::FarewellOver);
             }
             return;
+        }
+        if plan.route == Route::Refer {
+            return self.referral(fresh);
         }
         let taker = self.handoff.legs.iter().copied().rfind(|leg| self.leg(*leg).is_some_and(|leg| leg.accepted));
         let taker = taker.and_then(|id| self.leg(id).map(|leg| (id, leg)));
@@ -384,6 +398,7 @@ impl View<'_> {
         if self.handoff.under_way() && !self.call.status.is_terminal() {
             self.say_farewell();
             self.dial();
+            self.refer();
         }
         if !self.call.status.is_terminal() {
             self.move_caller();
@@ -413,7 +428,7 @@ impl View<'_> {
 
     /// Legs that may be dialled, or not: nobody knows. Their callbacks tell, or asking does.
     fn find_legs(&mut self) {
-        for (id, leg) in &self.call.legs {
+        for (id, leg) in self.dialled() {
             let dial = self.desk.tried(Task::Dial(*id));
             let unknown = leg.call.is_none() && leg.ended.is_none() && !dial.running;
             let by_the_line = self.handoff.plan.route == Route::Direct && self.due(after(leg.dialed, LOOK_CLOSELY));
@@ -527,6 +542,9 @@ impl View<'_> {
         let legs: Vec<_> = legs.filter_map(|(id, leg)| Some((*id, leg.call.clone()?))).collect();
         let over = self.call.status.is_terminal();
         if over && legs.is_empty() || !over && self.handoff.ended.is_some() && legs.is_empty() && self.at_home() {
+            return;
+        }
+        if self.call.call_sid.is_none() && legs.is_empty() {
             return;
         }
         let tried = self.desk.tried(Task::Look);

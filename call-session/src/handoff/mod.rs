@@ -1,7 +1,7 @@
 //! Hands a caller to a person, so that nobody is left in silence, left ringing or left alone.
 //!
 //! - [`HandoffStrategy`] is policy: from the call, the people and the settings it makes a [`HandoffPlan`].
-//!   [`WarmTransfer`], [`ConferenceRedirect`] and [`DirectDial`] are ready to use.
+//!   [`WarmTransfer`], [`ConferenceRedirect`], [`DirectDial`] and [`SipRefer`] are ready to use.
 //! - [`decide`] is the state machine: what a handoff needs now. Pure.
 //! - What Twilio tells of legs and rooms becomes proposals to the call: [`leg_progress`], [`room_progress`],
 //!   [`answer_leg`], [`verdict`], [`caller_leaves_room`].
@@ -41,14 +41,14 @@ mod telephone;
 pub use desk::Desk;
 pub use machine::{Decision, Effect, decide};
 pub use news::{
-    LegPlace, Verdict, answer_leg, caller_fetched, caller_leaves_room, leg_machine, leg_place, leg_progress, request,
-    room_name, room_progress, take_back, verdict,
+    LegPlace, Verdict, answer_leg, caller_fetched, caller_leaves_room, leg_machine, leg_place, leg_progress, referred,
+    request, room_name, room_progress, take_back, verdict,
 };
 pub use plan::{AfterPerson, Briefing, Candidate, Company, HandoffPlan, Limits, Route};
 pub use ports::{CallerAgent, Clock, Detection, Dial, LineError, NoAgent, SystemClock, Telephone};
 pub use runner::{HandoffRunner, RunEnd};
 pub use strategy::{
-    Ask, Availability, ConferenceRedirect, DirectDial, HandoffSettings, HandoffStrategy, NoOne, Person, Wanted,
-    WarmTransfer,
+    Ask, Availability, ConferenceRedirect, DirectDial, HandoffSettings, HandoffStrategy, NoOne, Person, SipRefer,
+    Wanted, WarmTransfer,
 };
 pub use telephone::{HandoffDoors, TwilioTelephone};

@@ -9,7 +9,10 @@ use twilio_twiml::{
     words::{AnsweredBy, CallStatus},
 };
 
-use super::{machine::closing, plan::HandoffPlan};
+use super::{
+    machine::closing,
+    plan::{HandoffPlan, Route},
+};
 use crate::{
     call::{
         CallSession, CallSummary, Ending, HandoffEvent, HandoffMode, Mode, PersonLeg, Place, SessionEvent, Status,
@@ -44,6 +47,22 @@ pub fn take_back(call: &CallSession) -> Vec<SessionEvent> {
     events.extend(call.wanted_leg().map(|leg| give_up(leg, "taken-back")));
     events.push(end.into());
     events
+}
+
+/// The agent's line is gone. If it was asked to move the caller, that is taken to be why: a caller who hangs up in those
+/// seconds looks the same. Nothing if it was not asked. How the call itself ended is for whoever asks to say.
+#[must_use]
+pub fn referred(call: &CallSession) -> Vec<SessionEvent> {
+    let call = &call.summary;
+    let handoff = call.handoff.as_ref().filter(|handoff| handoff.under_way() && handoff.plan.route == Route::Refer);
+    let Some(leg) = handoff.and_then(|_| call.wanted_leg()) else { return Vec::new() };
+    vec![
+        HandoffEvent::Accepted { leg }.into(),
+        HandoffEvent::Moving.into(),
+        HandoffEvent::Connected { leg }.into(),
+        // It rings and talks where nobody tells us.
+        leg_ended(leg, "referred"),
+    ]
 }
 
 /// What Twilio says has become of a person's leg.

@@ -43,6 +43,9 @@ pub enum Route {
     Room,
     /// The caller's own leg dials the person: no room, and nothing that could be mixed in.
     Direct,
+    /// The agent's line is asked to move the caller (SIP REFER). Nobody tells how it goes: when the line is gone somebody has
+    /// the caller, and the call is none of ours any more.
+    Refer,
 }
 
 /// Who keeps the caller company while a person is found.

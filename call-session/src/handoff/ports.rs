@@ -144,6 +144,16 @@ pub trait CallerAgent: Send + Sync + Debug {
     ///
     /// [`NoAgent`].
     async fn leave(&self, session: SessionId) -> Result<(), NoAgent>;
+
+    /// Asks the agent's line to move the caller to this address, for plans whose route is
+    /// [`Route::Refer`](super::Route::Refer). Asked for once and not repeated inside. By default nothing can be moved.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`]. Only after [`LineError::Unknown`] the caller may be moved all the same.
+    async fn refer(&self, _session: SessionId, _to: &Address) -> Result<(), LineError> {
+        Err(LineError::NotDone)
+    }
 }
 
 /// The time of day.

@@ -321,6 +321,11 @@ async fn perform(
             Err(LineError::Unknown) => done(false, News::Nothing),
             Err(LineError::NotDone | LineError::NotInProgress) => done(false, News::NotPlaced(*leg)),
         },
+        (Effect::Refer { leg, candidate }, _) => match agent.refer(session, &candidate.to).await {
+            Ok(()) => done(true, News::Nothing),
+            Err(LineError::Unknown) => done(false, News::Nothing),
+            Err(LineError::NotDone | LineError::NotInProgress) => done(false, News::NotPlaced(*leg)),
+        },
         (Effect::FindLeg { leg, since, .. }, Some(dial)) => match telephone.find(dial, *since).await {
             Ok(mut found) => {
                 found.retain(|(call, _)| !known.contains(call));

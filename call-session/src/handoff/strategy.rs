@@ -347,6 +347,11 @@ pub struct DirectDial {
     pub mode: HandoffMode,
 }
 
+/// The agent's line is asked to move the caller (SIP REFER): for calls that reach the model over SIP. Cold, and for good: the
+/// caller does not come back. [`Limits::ring`] is how long the person has until the agent goes on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SipRefer;
+
 impl HandoffStrategy for ConferenceRedirect {
     fn plan(&self, ask: &Ask<'_>) -> Result<HandoffPlan, NoOne> {
         Ok(ask.plan(HandoffMode::Cold, ask.candidates()?))
@@ -362,5 +367,25 @@ impl HandoffStrategy for WarmTransfer {
 impl HandoffStrategy for DirectDial {
     fn plan(&self, ask: &Ask<'_>) -> Result<HandoffPlan, NoOne> {
         Ok(HandoffPlan { route: Route::Direct, ..ask.plan(self.mode, ask.candidates()?) })
+    }
+}
+
+impl HandoffStrategy for SipRefer {
+    fn plan(&self, ask: &Ask<'_>) -> Result<HandoffPlan, NoOne> {
+        let mut candidates = ask.candidates()?;
+        // A carrier knows numbers and SIP addresses.
+        candidates.retain(|candidate| matches!(candidate.to, Address::Phone(_) | Address::Sip(_)));
+        if candidates.is_empty() {
+            return Err(NoOne::Unavailable { person: None, back: None });
+        }
+        let plan = ask.plan(HandoffMode::Cold, candidates);
+        // Nobody can play music on a line that is elsewhere, or hear who picked up.
+        Ok(HandoffPlan {
+            route: Route::Refer,
+            company: Company::Agent,
+            after: AfterPerson::Goodbye,
+            detect_machines: false,
+            ..plan
+        })
     }
 }

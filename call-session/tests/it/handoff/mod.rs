@@ -1,6 +1,7 @@
 //! Handing callers to persons: many seeded handoffs, with everything going wrong that can.
 
 mod chance;
+mod refer;
 mod telephone;
 mod world;
 
