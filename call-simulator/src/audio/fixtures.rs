@@ -1,4 +1,5 @@
-//! Short recordings of one telephone call in two languages: a caller and the reception of a dental clinic.
+//! Short recordings of one telephone call in two languages: a caller, the reception of a dental clinic, and a person who works
+//! there.
 //!
 //! All are raw G.711 μ-law, 8,000 Hz, mono, in the crate's `fixtures` folder; `fixtures/make.sh` remakes them from
 //! `fixtures/lines.tsv` with espeak-ng and sox.
@@ -44,6 +45,8 @@ pub enum Speaker {
     Caller,
     /// The voice model, a high voice.
     Agent,
+    /// A person whom the caller is put through to, a voice of its own.
+    Person,
     /// Nobody: a noise.
     Noise,
 }
@@ -129,6 +132,42 @@ pub mod en {
 
     /// The caller shows that they listen.
     pub const CALLER_UH_HUH: Speech = speech!(Caller, English, "en/caller-uh-huh", "Uh-huh.");
+
+    /// The caller wants a person.
+    pub const CALLER_PERSON: Speech =
+        speech!(Caller, English, "en/caller-person", "Could I speak to a person, please?");
+
+    /// The agent says that a person is coming.
+    pub const AGENT_HANDS_OVER: Speech =
+        speech!(Agent, English, "en/agent-hands-over", "I am putting you through to a colleague. One moment, please.");
+
+    /// The agent has to say that nobody takes the call.
+    pub const AGENT_NOBODY: Speech = speech!(
+        Agent,
+        English,
+        "en/agent-nobody",
+        "I am sorry, nobody can take your call right now. Can I help you with something else?"
+    );
+
+    /// A person takes the call.
+    pub const PERSON_YES: Speech = speech!(Person, English, "en/person-yes", "Yes, put them through.");
+
+    /// A person speaks to the caller.
+    pub const PERSON_HELLO: Speech =
+        speech!(Person, English, "en/person-hello", "Hello, this is Sato. How can I help you?");
+
+    /// The caller tells the person what it is about.
+    pub const CALLER_CHANGE: Speech =
+        speech!(Caller, English, "en/caller-change", "I would like to change my appointment.");
+
+    /// The person says goodbye.
+    pub const PERSON_DONE: Speech = speech!(Person, English, "en/person-done", "I have changed it for you. Goodbye.");
+
+    /// The agent has the caller again.
+    pub const AGENT_BACK: Speech = speech!(Agent, English, "en/agent-back", "Is there anything else I can do for you?");
+
+    /// A person answers the telephone.
+    pub const PERSON_PICKS_UP: Speech = speech!(Person, English, "en/person-picks-up", "Sato speaking.");
 }
 
 /// The call in Japanese.
@@ -196,6 +235,40 @@ pub mod ja {
 
     /// The caller shows that they listen.
     pub const CALLER_UH_HUH: Speech = speech!(Caller, Japanese, "ja/caller-uh-huh", "はい、はい。");
+
+    /// The caller wants a person.
+    pub const CALLER_PERSON: Speech = speech!(Caller, Japanese, "ja/caller-person", "担当の方とお話しできますか。");
+
+    /// The agent says that a person is coming.
+    pub const AGENT_HANDS_OVER: Speech =
+        speech!(Agent, Japanese, "ja/agent-hands-over", "担当者におつなぎいたします。少々お待ちください。");
+
+    /// The agent has to say that nobody takes the call.
+    pub const AGENT_NOBODY: Speech = speech!(
+        Agent,
+        Japanese,
+        "ja/agent-nobody",
+        "申し訳ございません。ただいま担当者が電話に出られません。ほかにご用件はございますか。"
+    );
+
+    /// A person takes the call.
+    pub const PERSON_YES: Speech = speech!(Person, Japanese, "ja/person-yes", "はい、つないでください。");
+
+    /// A person speaks to the caller.
+    pub const PERSON_HELLO: Speech = speech!(Person, Japanese, "ja/person-hello", "お電話代わりました。佐藤です。");
+
+    /// The caller tells the person what it is about.
+    pub const CALLER_CHANGE: Speech = speech!(Caller, Japanese, "ja/caller-change", "予約の変更をお願いします。");
+
+    /// The person says goodbye.
+    pub const PERSON_DONE: Speech =
+        speech!(Person, Japanese, "ja/person-done", "承知しました。変更しておきます。失礼いたします。");
+
+    /// The agent has the caller again.
+    pub const AGENT_BACK: Speech = speech!(Agent, Japanese, "ja/agent-back", "ほかにご用件はございますか。");
+
+    /// A person answers the telephone.
+    pub const PERSON_PICKS_UP: Speech = speech!(Person, Japanese, "ja/person-picks-up", "はい、佐藤です。");
 }
 
 /// A cough, 0.3 s: loud enough to be taken for speech by its level.
@@ -219,6 +292,15 @@ pub const ALL: &[Speech] = &[
     en::AGENT_STILL_THERE,
     en::AGENT_APOLOGY,
     en::CALLER_UH_HUH,
+    en::CALLER_PERSON,
+    en::AGENT_HANDS_OVER,
+    en::AGENT_NOBODY,
+    en::PERSON_YES,
+    en::PERSON_HELLO,
+    en::CALLER_CHANGE,
+    en::PERSON_DONE,
+    en::AGENT_BACK,
+    en::PERSON_PICKS_UP,
     ja::AGENT_GREETING,
     ja::CALLER_HOURS,
     ja::AGENT_HOURS,
@@ -232,6 +314,15 @@ pub const ALL: &[Speech] = &[
     ja::AGENT_STILL_THERE,
     ja::AGENT_APOLOGY,
     ja::CALLER_UH_HUH,
+    ja::CALLER_PERSON,
+    ja::AGENT_HANDS_OVER,
+    ja::AGENT_NOBODY,
+    ja::PERSON_YES,
+    ja::PERSON_HELLO,
+    ja::CALLER_CHANGE,
+    ja::PERSON_DONE,
+    ja::AGENT_BACK,
+    ja::PERSON_PICKS_UP,
     COUGH,
     LINE_NOISE,
 ];
@@ -262,6 +353,6 @@ mod tests {
     fn an_answer_is_long_enough_to_be_interrupted_and_all_fit_a_repository() {
         assert!(en::AGENT_HOURS.duration() > Duration::from_secs(6));
         assert!(ja::AGENT_HOURS.duration() > Duration::from_secs(6));
-        assert!(ALL.iter().map(|speech| speech.mulaw.len()).sum::<usize>() < 700_000);
+        assert!(ALL.iter().map(|speech| speech.mulaw.len()).sum::<usize>() < 1_000_000);
     }
 }

@@ -6,8 +6,8 @@ use bytes::{Buf, Bytes};
 use realtime_bridge::media::DtmfDigit;
 
 use super::{
-    frame::{FRAME_BYTES, Frame, SILENT, frames_in},
-    script::{CallerScript, Phase, Step},
+    frame::{FRAME_BYTES, Frame, SILENCE, SILENT, frames_in},
+    script::{CallerScript, Phase, RoomPhase, Step},
 };
 
 /// From the begin of one key to the begin of the next.
@@ -27,6 +27,10 @@ pub(crate) struct Caller {
     hang_up_at: Option<u64>,
     /// The agent was audible after the caller's last words.
     answered: bool,
+    /// The last two frames that were heard, for words that are waited for.
+    recent: [u8; 2 * FRAME_BYTES],
+    /// Whether these were heard.
+    recognised: bool,
     /// The tick from which on the agent is silent.
     silent_since: u64,
 }
@@ -35,7 +39,10 @@ pub(crate) struct Caller {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Heard {
     pub(crate) phase: Phase,
-    /// Whether the frame that begins now has a sound in it.
+    pub(crate) room: RoomPhase,
+    /// The frame that begins now.
+    pub(crate) frame: Frame,
+    /// Whether it has a sound in it.
     pub(crate) audible: bool,
     /// How long the agent has been speaking, pauses between words included.
     pub(crate) speaking_for: Option<Duration>,
@@ -73,6 +80,8 @@ impl Caller {
             busy_until: 0,
             hang_up_at: None,
             answered: false,
+            recent: [SILENCE; 2 * FRAME_BYTES],
+            recognised: false,
             silent_since: 0,
         }
     }
@@ -106,6 +115,14 @@ impl Caller {
     }
 
     fn listen(&mut self, heard: Heard) {
+        self.recent.copy_within(FRAME_BYTES.., 0);
+        self.recent[FRAME_BYTES..].copy_from_slice(&heard.frame);
+        if let Some(Step::Hears(pieces)) = self.steps.front()
+            && !self.recognised
+            && heard.audible
+        {
+            self.recognised = pieces.iter().any(|piece| self.recent.windows(FRAME_BYTES).any(|part| part == piece));
+        }
         if heard.audible {
             self.answered = true;
             self.silent_since = self.tick + 1;
@@ -118,9 +135,17 @@ impl Caller {
     fn waits(&self, step: &Step, heard: Heard) -> Option<&'static str> {
         let (done, waiting_for) = match step {
             Step::Phase(phase) => (heard.phase >= *phase, "the call to go on"),
+            Step::InRoom => (heard.room >= RoomPhase::Waiting, "a room"),
+            Step::Together => (heard.room == RoomPhase::Together, "somebody in the room"),
+            Step::Alone => (heard.room != RoomPhase::Together, "the others to leave the room"),
+            Step::AwaitCue(cue) => (cue.is_given(), "a cue"),
             Step::AgentSpeaks => (self.answered && heard.speaking_for.is_some(), "the agent to speak"),
             Step::AgentSpokeFor(time) => {
                 (heard.speaking_for.is_some_and(|spoken| spoken >= *time), "the agent to speak for some time")
+            }
+            Step::Hears(_) => {
+                let silent = self.tick.saturating_sub(self.silent_since);
+                (self.recognised && silent >= self.turn_gap, "the agent to say certain words")
             }
             Step::AgentFinishes(gap) => {
                 let gap = gap.map_or(self.turn_gap, frames_in);
@@ -129,17 +154,22 @@ impl Caller {
             }
             Step::Say { .. } | Step::Press(_) => (heard.phase >= Phase::Answered, "the call to be answered"),
             Step::DropSocket => (heard.phase == Phase::Streaming, "a media stream"),
-            Step::Pause(_) | Step::LoseAudio(_) | Step::HangUpIn(_) => (true, ""),
+            Step::GiveCue(_) | Step::Pause(_) | Step::LoseAudio(_) | Step::HangUpIn(_) => (true, ""),
         };
         (!done).then_some(waiting_for)
     }
 
     fn begin(&mut self, step: Step) -> Option<Act> {
         match step {
-            Step::Phase(_) | Step::AgentSpeaks | Step::AgentSpokeFor(_) => None,
-            Step::AgentFinishes(_) => {
-                // The next wait is for the agent's next words.
+            Step::Phase(_) | Step::InRoom | Step::AwaitCue(_) | Step::AgentSpeaks | Step::AgentSpokeFor(_) => None,
+            Step::AgentFinishes(_) | Step::Hears(_) | Step::Together | Step::Alone => {
+                self.recognised = false;
+                // The next wait is for the other side's next words.
                 self.answered = false;
+                None
+            }
+            Step::GiveCue(cue) => {
+                cue.give();
                 None
             }
             Step::Pause(time) => {
@@ -179,7 +209,11 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{cue::Cue, line::is_audible},
+        *,
+    };
+    use crate::audio::fixtures::{self, en, ja};
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -191,14 +225,19 @@ mod tests {
         let mut did = Vec::new();
         let mut talking = 0;
         for (tick, sound) in (0_u64..).zip(agent.chars()) {
-            let audible = sound == '#';
+            let audible = matches!(sound, '#' | 'w' | 'T');
             talking = if audible { talking + 1 } else { 0 };
             let phase = match sound {
                 'r' => Phase::Ringing,
                 'c' => Phase::Connecting,
                 _ => Phase::Streaming,
             };
-            let heard = Heard { phase, audible, speaking_for: audible.then(|| ms(20) * talking) };
+            let room = match sound {
+                'w' => RoomPhase::Waiting,
+                't' | 'T' => RoomPhase::Together,
+                _ => RoomPhase::Outside,
+            };
+            let heard = Heard { phase, room, frame: SILENT, audible, speaking_for: audible.then(|| ms(20) * talking) };
             let done = caller.tick(heard);
             if done.frame != SILENT {
                 did.push((tick, "sound".into()));
@@ -277,6 +316,57 @@ mod tests {
             "........",
             &[(0, "sound"), (0, "Says(\"hello\")"), (1, "sound"), (2, "sound"), (2, "HangsUp")],
         );
+    }
+
+    #[test]
+    fn music_is_nobodys_words_and_who_is_left_alone_notices() {
+        check(
+            CallerScript::new()
+                .turn_gap(ms(40))
+                .until_in_room()
+                .press("1")
+                .until_together()
+                .until_agent_finishes()
+                .say_audio("hi", speech(1))
+                .until_alone()
+                .hang_up(),
+            "..wwwwwwwwwwwwtttTtttt....",
+            &[(2, "Presses(DtmfDigit('1'))"), (20, "sound"), (20, "Says(\"hi\")"), (22, "HangsUp")],
+        );
+    }
+
+    #[test]
+    fn knows_words_by_their_recording_wherever_a_frame_begins() {
+        let mut caller = Caller::new(CallerScript::new().until_hears(en::AGENT_NOBODY).hang_up());
+        let words = |speech: fixtures::Speech| [&[SILENCE; 37], speech.mulaw, &[SILENCE; 9_000]].concat();
+        let mut line = |audio: Vec<u8>| {
+            audio.as_chunks().0.iter().any(|frame| {
+                let heard = Heard {
+                    phase: Phase::Streaming,
+                    room: RoomPhase::Outside,
+                    frame: *frame,
+                    audible: is_audible(frame),
+                    speaking_for: None,
+                };
+                caller.tick(heard).acts.contains(&Act::HangsUp)
+            })
+        };
+        assert!(!line(words(en::AGENT_HANDS_OVER)) && !line(words(ja::AGENT_NOBODY)));
+        assert!(line(words(en::AGENT_NOBODY)));
+    }
+
+    #[test]
+    fn one_gives_a_cue_and_another_waits_for_it() {
+        let cue = Cue::new();
+        let waits = CallerScript::new().patience(ms(60)).until_cue(&cue).press("1");
+        check(waits.clone(), "......", &[(3, "GivesUp(\"a cue\")")]);
+        check(
+            CallerScript::new().say_audio("now", speech(2)).cue(&cue),
+            "....",
+            &[(0, "sound"), (0, "Says(\"now\")"), (1, "sound")],
+        );
+        assert!(cue.is_given());
+        check(waits, "......", &[(0, "Presses(DtmfDigit('1'))")]);
     }
 
     #[test]

@@ -6,10 +6,10 @@ use realtime_bridge::audio::AudioFormat;
 
 use super::{
     caller::{Act, Caller, Heard},
-    frame::{Frame, SILENT, start_of},
+    frame::{FRAME, Frame, SILENT, start_of},
     playout::Playout,
     recording::Recording,
-    script::{CallerScript, Phase},
+    script::{CallerScript, Phase, RoomPhase},
     speech::{SpanChange, SpeechSpan, SpeechTracker},
     timeline::{Event, Timeline},
 };
@@ -26,6 +26,9 @@ const AUDIBLE_DBFS: f64 = -45.0;
 pub(crate) struct Line {
     frames: u64,
     pub(crate) phase: Phase,
+    pub(crate) room: RoomPhase,
+    /// The end of the last frame with a sound in it that was heard.
+    pub(crate) last_heard: Option<Duration>,
     pub(crate) playout: Playout,
     caller: Caller,
     agent_speech: SpeechTracker,
@@ -43,6 +46,8 @@ pub(crate) struct Tick {
     pub(crate) frame: Frame,
     /// What the caller heard.
     pub(crate) heard: Frame,
+    /// Whether there was a sound in it.
+    pub(crate) is_audible: bool,
     /// Marks to be returned.
     pub(crate) marks: Vec<String>,
     /// What the caller did.
@@ -54,6 +59,8 @@ impl Line {
         Self {
             frames: 0,
             phase: Phase::Ringing,
+            room: RoomPhase::Outside,
+            last_heard: None,
             playout: Playout::default(),
             caller: Caller::new(caller),
             agent_speech: SpeechTracker::new(SPEECH_GAP),
@@ -73,12 +80,18 @@ impl Line {
     pub(crate) fn tick(&mut self) -> Tick {
         let now = self.now();
         let played = self.playout.tick();
-        let change = self.agent_speech.frame(is_audible(&played.frame));
+        let audible = is_audible(&played.frame);
+        if audible {
+            self.last_heard = Some(now + FRAME);
+        }
+        let change = self.agent_speech.frame(audible);
         self.note(now, change, Event::AgentBegan, || Event::AgentStopped);
 
         let heard = Heard {
             phase: self.phase,
-            audible: is_audible(&played.frame),
+            room: self.room,
+            frame: played.frame,
+            audible,
             speaking_for: self.agent_speech.speaking_for(),
         };
         let did = self.caller.tick(heard);
@@ -99,7 +112,7 @@ impl Line {
             recording.push(&did.frame, &played.frame);
         }
         self.frames += 1;
-        Tick { frame: did.frame, heard: played.frame, marks: played.marks, acts: did.acts }
+        Tick { frame: did.frame, heard: played.frame, is_audible: audible, marks: played.marks, acts: did.acts }
     }
 
     /// Lets the telephone ring for 20 ms: nobody hears and nobody speaks.

@@ -56,10 +56,10 @@
 //! those of the script; files that only a music player could decode are heard as music.
 //!
 //! - [`TwilioSimulator`], [`Number`], [`CallOptions`]: the account and its calls.
-//! - [`CallerScript`], [`Phase`]: who calls.
+//! - [`CallerScript`], [`Phase`], [`RoomPhase`], [`Cue`]: who calls, and what they wait for.
 //! - [`PhoneScript`]: who is called.
 //! - [`RestServer`], [`Operation`], [`RestFault`], [`CallbackPlan`]: the REST API, and what goes wrong with it.
-//! - [`CallReport`], [`Timeline`], [`Measures`], [`Recording`]: what became of it. In a call that the account makes, the
+//! - [`CallReport`], [`Timeline`], [`Measures`], [`RoomStay`], [`Recording`]: what became of it. In a call that the account makes, the
 //!   caller of the report is the person who was called.
 
 mod account;
@@ -72,6 +72,7 @@ mod callers;
 pub mod cli;
 mod clock;
 mod conference;
+mod cue;
 mod debugger;
 mod detection;
 mod dial;
@@ -94,6 +95,7 @@ mod recordings;
 mod register;
 mod report;
 mod rest;
+mod room_stay;
 mod say;
 mod script;
 mod simulator;
@@ -115,6 +117,7 @@ pub(crate) mod telephone {
 
 pub use account::Number;
 pub use callback_plan::{Callback, CallbackPlan};
+pub use cue::Cue;
 pub use debugger::{Alert, AlertCode};
 pub use measures::{BargeIn, Measures, Response};
 pub use media_stream::StreamCounts;
@@ -122,7 +125,8 @@ pub use phone::PhoneScript;
 pub use recording::Recording;
 pub use report::{CallEnd, CallReport, StreamReport};
 pub use rest::{Operation, RestFault, RestServer};
-pub use script::{CallerScript, Phase};
+pub use room_stay::RoomStay;
+pub use script::{CallerScript, Phase, RoomPhase};
 pub use simulator::{Builder, CallOptions, StartError, TwilioSimulator};
 pub use speech::SpeechSpan;
 pub use timeline::{Event, Moment, StreamEnd, Timeline};

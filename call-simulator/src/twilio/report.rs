@@ -13,6 +13,7 @@ use super::{
     measures::Measures,
     media_stream::StreamCounts,
     recording::Recording,
+    room_stay::RoomStay,
     script::Phase,
     speech::SpeechSpan,
     timeline::{StreamEnd, Timeline},
@@ -48,6 +49,8 @@ pub struct CallReport {
     pub answered_by: Option<AnsweredBy>,
     /// The media streams, in the order they were opened.
     pub streams: Vec<StreamReport>,
+    /// The stays in rooms, in order.
+    pub rooms: Vec<RoomStay>,
     /// What was said.
     pub recording: Recording,
     /// The most that a frame of 20 ms was late because this machine was busy. Beyond a few ms the measures of the call
@@ -184,6 +187,14 @@ impl fmt::Display for CallReport {
                  {messages_refused} messages refused; {}",
                 stream.stream_sid, stream.reason
             )?;
+        }
+        for room in &self.rooms {
+            let (joined, left) = (room.joined.as_secs_f64(), room.left.as_secs_f64());
+            write!(f, "  room      from {joined:.1} to {left:.1} s")?;
+            if let Some(gap) = room.gap() {
+                write!(f, ", first heard {} ms after the last sound before", gap.as_millis())?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! What a caller is going to do.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use realtime_bridge::media::DtmfDigit;
 
+use super::{cue::Cue, frame::Frame, line::is_audible};
 use crate::audio::fixtures::Speech;
 
 /// Where a call stands, as a caller could tell if they knew how telephones work.
@@ -33,6 +34,19 @@ impl fmt::Display for Phase {
             Self::AfterStream => "after the media stream",
         })
     }
+}
+
+/// Where a leg stands with the others of a room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum RoomPhase {
+    /// In no room.
+    #[default]
+    Outside,
+    /// In a room, and hears none of the others: it waits, is on hold, or there is nobody else.
+    Waiting,
+    /// In a room with somebody else.
+    Together,
 }
 
 /// A caller: steps carried out one after the other from the moment the call is placed.
@@ -65,8 +79,15 @@ pub struct CallerScript {
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Phase(Phase),
+    InRoom,
+    Together,
+    Alone,
+    AwaitCue(Cue),
+    GiveCue(Cue),
     AgentSpeaks,
     AgentSpokeFor(Duration),
+    /// Pieces of a recording, one of which has to be heard.
+    Hears(Arc<[Frame]>),
     /// Silent for this long after having been heard; the script's turn gap if `None`.
     AgentFinishes(Option<Duration>),
     Pause(Duration),
@@ -110,6 +131,33 @@ impl CallerScript {
         self.step(Step::Phase(phase))
     }
 
+    /// Waits until the leg is in a room, with somebody else or not.
+    pub fn until_in_room(self) -> Self {
+        self.step(Step::InRoom)
+    }
+
+    /// Waits until there is somebody else in the room, and both hear each other. Whatever was heard before does not count
+    /// for the next wait, which is for the other's words.
+    pub fn until_together(self) -> Self {
+        self.step(Step::Together)
+    }
+
+    /// Waits until nobody else is in the room any more, or the leg is out of it. As with
+    /// [`until_together`](CallerScript::until_together), the next wait is for new words.
+    pub fn until_alone(self) -> Self {
+        self.step(Step::Alone)
+    }
+
+    /// Waits until a cue was given, by whomever.
+    pub fn until_cue(self, cue: &Cue) -> Self {
+        self.step(Step::AwaitCue(cue.clone()))
+    }
+
+    /// Gives a cue, once everything before is done.
+    pub fn cue(self, cue: &Cue) -> Self {
+        self.step(Step::GiveCue(cue.clone()))
+    }
+
     /// Waits until the agent is heard. Speech that began after the caller's last words counts.
     pub fn until_agent_speaks(self) -> Self {
         self.step(Step::AgentSpeaks)
@@ -125,6 +173,19 @@ impl CallerScript {
     /// known to pause, such as to look something up.
     pub fn until_agent_is_silent_for(self, time: Duration) -> Self {
         self.step(Step::AgentFinishes(Some(time)))
+    }
+
+    /// Waits until the agent has said these words, told from everything else by their recording, and then was silent for the
+    /// [turn gap](CallerScript::turn_gap). For a line that changes nothing of what is sent over it: a voice alone, as μ-law.
+    ///
+    /// # Panics
+    ///
+    /// When the recording has no sound in its second half.
+    pub fn until_hears(self, speech: Speech) -> Self {
+        let (pieces, _) = speech.mulaw[speech.mulaw.len() / 2..].as_chunks();
+        let pieces: Arc<[Frame]> = pieces.iter().copied().filter(is_audible).collect();
+        assert!(!pieces.is_empty(), "{} can be heard", speech.name);
+        self.step(Step::Hears(pieces))
     }
 
     /// Waits until the agent has been speaking for this long, so that what follows interrupts.

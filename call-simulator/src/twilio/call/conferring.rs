@@ -16,6 +16,8 @@ use super::{
         frame::SILENT,
         programme::Programme,
         register::{Entry, Order},
+        room_stay::RoomStay,
+        script::RoomPhase,
         timeline::Event,
     },
     Call, Leave,
@@ -81,8 +83,20 @@ impl Call {
         }
     }
 
-    /// Lives in the room until the leg has to leave it.
+    /// Lives in the room until the leg has to leave it, and notes what it was like.
     pub(super) async fn stay(&mut self, seat: &Seat, stay: Stay) -> Result<Stayed, Leave> {
+        let (_, name) = seat.room();
+        self.rooms.push(RoomStay::new(name, self.line.now(), self.line.last_heard));
+        let stayed = self.live_in(seat, stay).await;
+        self.line.room = RoomPhase::Outside;
+        let now = self.clock.elapsed();
+        if let Some(room) = self.rooms.last_mut() {
+            room.left = now;
+        }
+        stayed
+    }
+
+    async fn live_in(&mut self, seat: &Seat, stay: Stay) -> Result<Stayed, Leave> {
         let (mut began, mut partner) = (None, None);
         let until = stay.time_limit.map(|limit| self.line.now() + limit);
         let (conference_sid, name) = seat.room();
@@ -100,6 +114,10 @@ impl Call {
             tokio::select! {
                 biased;
                 () = self.clock.tick() => {
+                    let now = self.line.now();
+                    // The frame that is heard now may still have the end of what was played before in it.
+                    let was_together = self.line.room == RoomPhase::Together;
+                    self.line.room = RoomPhase::Waiting;
                     let frame = match seat.hear() {
                         Ear::Out(why) => return Ok(Stayed { why, began, partner }),
                         Ear::Room(frame) => {
@@ -111,6 +129,9 @@ impl Call {
                                 partner = partner.or_else(|| seat.others().into_iter().next());
                                 let late = stay.waits_for.iter().filter(|call| Some(&call.sid) != partner.as_ref());
                                 late.for_each(|call| call.order(Order::End));
+                            }
+                            if !seat.others().is_empty() {
+                                self.line.room = RoomPhase::Together;
                             }
                             frame
                         }
@@ -127,6 +148,9 @@ impl Call {
                     self.line.playout.push_audio(frame.to_vec().into());
                     let tick = self.line.tick();
                     seat.say(&tick.frame);
+                    if tick.is_audible && let Some(room) = self.rooms.last_mut() {
+                        room.hear(now, was_together);
+                    }
                     self.lived(&tick)?;
                     let wants_out = stay.leaves_on_star && tick.acts.iter().any(is_star);
                     let is_alone = began.is_none()

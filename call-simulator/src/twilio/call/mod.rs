@@ -38,6 +38,7 @@ use super::{
     measures::Measures,
     register::{Begin, Entry, Order, Turn},
     report::{CallEnd, CallReport, StreamReport},
+    room_stay::RoomStay,
     script::{CallerScript, Phase},
     timeline::Event,
     webhook::{Answered, Webhooks},
@@ -91,6 +92,7 @@ pub(super) struct Call {
     /// When the caller, or the time limit, ended the call on a media stream.
     hung_up: Option<Duration>,
     streams: Vec<StreamReport>,
+    rooms: Vec<RoomStay>,
     way: Option<Way>,
     begin: Option<Begin>,
 }
@@ -139,6 +141,7 @@ impl Call {
             answered: None,
             hung_up: None,
             streams: Vec::new(),
+            rooms: Vec::new(),
             way: Some(plan.way),
             begin: Some(plan.begin),
         }
@@ -188,6 +191,7 @@ impl Call {
             keys_heard: finished.keys_heard,
             answered_by: self.detected.map(|detected| detected.answered_by),
             streams: self.streams,
+            rooms: self.rooms,
             recording: finished.recording,
             worst_lateness: self.clock.worst_lateness(),
         }

@@ -7,6 +7,7 @@ mod calls;
 mod cli;
 mod conference;
 mod dial;
+mod handover;
 mod outbound;
 mod rest;
 mod streams;
