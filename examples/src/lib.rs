@@ -5,6 +5,7 @@
 //!
 //! - [`inbound`]: answers the telephone, over Twilio Media Streams.
 //! - [`outbound`]: calls people, over the same.
+//! - [`handoff`]: answers the telephone and hands callers to people.
 //! - [`sip`]: confirms attendance, over OpenAI's SIP interface; calls and attendance are kept.
 //!
 //! What they share:
@@ -21,6 +22,7 @@
 pub mod chain;
 pub mod conversation;
 pub mod database;
+pub mod handoff;
 pub mod inbound;
 pub mod model;
 pub mod outbound;

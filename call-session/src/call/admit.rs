@@ -5,7 +5,9 @@
 
 use twilio_twiml::sid::CallSid;
 
-use super::{CallSession, HandoffEvent, Line, PersonLeg, SessionEvent, Stamped, Status};
+use super::{
+    CallSession, HANDED_OVER, HandoffEvent, Line, PersonLeg, SessionEvent, Stamped, Status, next::CALLER_HUNG_UP,
+};
 use crate::id::StreamId;
 
 /// Why an event cannot happen to a call.
@@ -148,8 +150,15 @@ impl CallSession {
         if !self.admit(&proposal.event)? {
             return Ok(None);
         }
-        if let SessionEvent::Said { lines } = &mut proposal.event {
-            lines.retain(|line| self.is_news(line));
+        match &mut proposal.event {
+            SessionEvent::Said { lines } => lines.retain(|line| self.is_news(line)),
+            // The line cannot tell a caller who is moved from one who hangs up.
+            SessionEvent::StreamDetached { cause, orderly, .. }
+                if cause == CALLER_HUNG_UP && self.summary.is_moved_out() =>
+            {
+                (*cause, *orderly) = (HANDED_OVER.to_owned(), false);
+            }
+            _ => {}
         }
         self.apply(&proposal);
         Ok(Some(proposal))

@@ -35,7 +35,7 @@ mod status;
 pub use admit::Refused;
 pub use event::{Recorded, SessionEvent, Stamped, Version};
 pub use handoff::{Handoff, HandoffEnd, HandoffEvent, HandoffMode, Whereabouts};
-pub use next::{DRAINED, KEYS, NO_MODEL, Next, Place};
+pub use next::{DRAINED, HANDED_OVER, KEYS, NO_MODEL, Next, Place};
 pub use parts::{
     AnsweredBy, Direction, Ending, Line, Mode, NewCall, Outcome, Recording, RecordingStatus, Speaker, ToolOutcome,
     ToolRun, Usage,

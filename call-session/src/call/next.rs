@@ -16,9 +16,15 @@ pub const DRAINED: &str = "drained";
 /// The cause of a stream that was left to press keys. No failure: it comes back.
 pub const KEYS: &str = "keys";
 
+/// The cause of a stream that was over because the caller was moved to a person. No failure: the caller may come back.
+pub const HANDED_OVER: &str = "handed-over";
+
 /// The cause of a stream for which there was no model. It was tried for seconds already: the caller is not made to wait
 /// for it again.
 pub const NO_MODEL: &str = "no-model";
+
+/// The cause of a stream whose line said that it is over.
+pub(super) const CALLER_HUNG_UP: &str = "caller-hung-up";
 
 /// Where the caller shall be. Every document that a caller's leg asks for follows from this, so that it does not matter
 /// which door asks, or when.
@@ -74,6 +80,11 @@ impl CallSummary {
         }
     }
 
+    /// The caller shall be with a person, or wait for one, and not with the agent.
+    pub(super) fn is_moved_out(&self) -> bool {
+        matches!(self.place(), Place::Room | Place::Dial(_) | Place::Wait)
+    }
+
     /// The leg that is waited for, or has the caller: there is at most one.
     #[must_use]
     pub fn wanted_leg(&self) -> Option<LegId> {
@@ -115,7 +126,7 @@ impl CallSummary {
             return Next::HangUp;
         }
         let failed = |attachment: &&Attachment| match &attachment.detached {
-            Some(end) => end.cause != DRAINED && end.cause != KEYS,
+            Some(end) => end.cause != DRAINED && end.cause != KEYS && end.cause != HANDED_OVER,
             // One that was announced and never asked about: the announcement was lost, and the line asks for another.
             None => attachment.node.is_some() || attachment.stream == stream,
         };

@@ -29,6 +29,7 @@ mod agent;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod customer;
+mod hours;
 pub mod memory;
 mod outbound;
 mod seed;

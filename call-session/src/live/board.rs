@@ -148,6 +148,14 @@ pub trait Board: Send + Sync + Debug {
     /// [`StoreError`] when the backend fails.
     async fn leave(&self, node: &NodeId) -> Result<(), StoreError>;
 
+    /// The servers that are remembered, and whether each has said in time that it lives. One that stopped in order is not
+    /// remembered; one that died is, for ten minutes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the backend fails.
+    async fn nodes(&self) -> Result<Vec<(NodeId, bool)>, StoreError>;
+
     /// Takes a call for a server, which lives for this long by that. A former holder that lives is stirred.
     ///
     /// # Errors

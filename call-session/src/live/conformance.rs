@@ -69,6 +69,7 @@ pub async fn check_all(harness: &impl Harness) {
     a_command_that_is_called_off_is_not_taken(harness).await;
     a_command_is_not_taken_when_its_time_is_over(harness).await;
     bounds_the_commands_that_wait(harness).await;
+    tells_servers_that_live_from_dead_ones(harness).await;
 }
 
 /// Of many that take a free call, one gets it; the others are told who has it.
@@ -223,6 +224,35 @@ pub async fn lets_another_server_have_the_calls_of_a_dead_one(harness: &impl Har
     assert!(held.lease().fence > former.lease().fence, "fences grow");
     let (reply, ()) = tokio::join!(second.live.send(call, Command::HangUp, PATIENCE), answer_one(held, Reply::Ok));
     assert!(matches!(reply, Ok(Reply::Ok)), "commands go to the new holder: {reply:?}");
+}
+
+/// Whoever looks sees which servers live, and which died; those that stopped in order are not remembered.
+pub async fn tells_servers_that_live_from_dead_ones(harness: &impl Harness) {
+    let (mut first, second, mut third) =
+        (Server::start(harness).await, Server::start(harness).await, Server::start(harness).await);
+    let lives = async |of: &Server| {
+        let nodes = good(second.live.nodes().await);
+        nodes.into_iter().find(|(node, _)| node == of.live.node()).map(|(_, alive)| alive)
+    };
+    for server in [&first, &third] {
+        // Its first beat may be on its way.
+        soon(async {
+            while lives(server).await != Some(true) {
+                sleep(BEAT / 10).await
+            }
+        })
+        .await;
+    }
+    first.die().await;
+    third.stop().await;
+    assert_eq!(lives(&third).await, None, "it said that it stops");
+    soon(async {
+        while lives(&first).await != Some(false) {
+            sleep(BEAT).await
+        }
+    })
+    .await;
+    assert_eq!(lives(&second).await, Some(true));
 }
 
 /// A command that nobody has taken goes to the server that takes the call.

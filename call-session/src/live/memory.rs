@@ -55,6 +55,10 @@ impl Board for MemoryBoard {
         Ok(())
     }
 
+    async fn nodes(&self) -> Result<Vec<(NodeId, bool)>, StoreError> {
+        Ok(self.table().nodes(now()))
+    }
+
     async fn take_call(
         &self,
         node: &NodeId,

@@ -188,6 +188,16 @@ impl Live {
         }
     }
 
+    /// The servers that are remembered, and whether each has said in time that it lives. One that stopped in order is not
+    /// remembered; one that died is, for ten minutes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the board cannot be reached.
+    pub async fn nodes(&self) -> Result<Vec<(NodeId, bool)>, StoreError> {
+        self.inner.bounded(self.inner.board.nodes()).await
+    }
+
     /// Who has a call.
     ///
     /// # Errors

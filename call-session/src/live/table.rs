@@ -81,6 +81,12 @@ impl Table {
             .collect()
     }
 
+    /// The servers that are remembered, and whether each lives.
+    #[must_use]
+    pub fn nodes(&self, now: Instant) -> Vec<(NodeId, bool)> {
+        self.nodes.iter().map(|(node, until)| (node.clone(), *until > now)).collect()
+    }
+
     /// A server takes a call, and lives until then by that. Gives the former holder.
     pub fn take_call(
         &mut self,

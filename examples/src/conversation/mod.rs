@@ -8,6 +8,7 @@
 //! assert!(conversation.instructions().contains("the telephone of Hill Street Dental"));
 //! ```
 
+mod handoff;
 mod words;
 
 use std::{str::FromStr, time::Duration};
@@ -20,6 +21,7 @@ use realtime_bridge::{
 };
 use twilio_twiml::twiml::{self, Say, Voice};
 
+pub use self::handoff::WhyNot;
 use self::words::Words;
 
 /// The language that is spoken.
@@ -154,6 +156,8 @@ impl Conversation {
             Beginning::Fresh => Greeting::Line(self.fill(words.greeting)),
             Beginning::CutOff => Greeting::Instructions(words.resume.into()),
             Beginning::Back => Greeting::Instructions(words.back.into()),
+            Beginning::Returned => Greeting::Instructions(self.returned().into()),
+            Beginning::NotTaken(why) => Greeting::Instructions(self.not_taken(why)),
         };
         let mut prompts = Prompts::default();
         prompts.say = words.prompt_say.into();
@@ -210,6 +214,10 @@ pub enum Beginning {
     CutOff,
     /// Where it was left on purpose.
     Back,
+    /// After the caller has talked with a person.
+    Returned,
+    /// After the caller has waited for a person in vain.
+    NotTaken(WhyNot),
 }
 
 #[cfg(test)]

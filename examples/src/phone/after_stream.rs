@@ -128,8 +128,8 @@ impl Phone {
                 Ok(self.connect_again(&Leg { call, ..leg }, stream))
             }
             Next::Elsewhere => Ok(hang_up()),
-            // No server here brings a person in, so that nobody waits in a room.
-            Next::Apologize | Next::Room | _ => {
+            Next::Room => Ok(self.send_caller(leg).await),
+            Next::Apologize | _ => {
                 self.break_off(call.id, cause).await?;
                 Ok(self.apologize())
             }

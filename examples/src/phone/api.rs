@@ -9,6 +9,8 @@
 //! | `POST /api/calls/{call}/say` | the agent says `{"line"}` |
 //! | `POST /api/calls/{call}/recording` | leaves out what follows, or goes on: `{"paused"}` |
 //! | `POST /api/calls/{call}/keys` | presses keys for the agent: `{"digits"}` |
+//! | `POST /api/calls/{call}/handoff` | hands the caller to a person: `{"agentId"?, "phone"?, "reason"?, "mode"?}` |
+//! | `POST /api/calls/{call}/take-back` | the caller of a handoff has the agent again |
 //! | `GET /api/events` | all that happens, as it happens, over a WebSocket |
 //!
 //! Errors are [`Problem`]s. With an API token every request has to carry it: `Authorization: Bearer …`.
@@ -40,8 +42,8 @@ use twilio_twiml::{
     twiml::Play,
 };
 
-pub use self::view::{CallView, LineView, ToolView};
-use super::{Phone, Problem, dial::DialError, feed};
+pub use self::view::{CallView, HandoffView, LegView, LineView, ToolView};
+use super::{Phone, Problem, dial::DialError, feed, handoff};
 use crate::chain::Chain;
 
 /// The largest body taken, in bytes.
@@ -74,6 +76,7 @@ impl Api {
             .route("/api/calls/{call}/keys", post(keys))
             .route("/api/calls/{call}/recording", post(recording))
             .route("/api/events", get(feed::events))
+            .merge(handoff::api::routes())
             .layer(middleware::from_fn_with_state(self.clone(), authorize))
             .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
             .with_state(self.clone())
@@ -303,7 +306,7 @@ async fn keys(
 }
 
 impl Phone {
-    async fn look_up(&self, call: SessionId) -> Result<CallSummary, Problem> {
+    pub(super) async fn look_up(&self, call: SessionId) -> Result<CallSummary, Problem> {
         let summary = self.0.store.summary(call).await.map_err(|error| no_store(&error))?;
         summary.ok_or_else(Problem::no_call)
     }
@@ -318,7 +321,7 @@ fn asked_of_twilio(answer: Result<rest::Call, rest::Error>) -> Result<StatusCode
     }
 }
 
-fn bad_body(rejection: JsonRejection) -> Problem {
+pub(super) fn bad_body(rejection: JsonRejection) -> Problem {
     let problem = Problem::new(rejection.status(), "bad-request", "The body is not what is expected here");
     problem.with_detail(rejection.body_text())
 }
@@ -375,7 +378,7 @@ fn no_store(error: &store::StoreError) -> Problem {
     Problem::no_store()
 }
 
-fn not_updated(error: &UpdateError) -> Problem {
+pub(super) fn not_updated(error: &UpdateError) -> Problem {
     match error {
         UpdateError::Refused(_) => Problem::over(),
         UpdateError::Commit(CommitError::NoCall(_)) => Problem::no_call(),

@@ -48,8 +48,8 @@ impl Phone {
     }
 
     fn session_config(&self, call: &CallSummary) -> SessionConfig {
-        let State { settings, tools, .. } = &*self.0;
-        settings.conversation.of(call).session(&settings.voice, tools)
+        let settings = &self.0.settings;
+        settings.conversation.of(call).session(&settings.voice, &self.tools(call.id))
     }
 
     fn stream_document(&self, leg: &Leg, stream: StreamId, token: &str) -> Document {

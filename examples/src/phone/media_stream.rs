@@ -9,7 +9,7 @@ use axum::{
 };
 use call_session::{
     attach::carry,
-    call::{CallSession, NO_MODEL, SessionEvent},
+    call::{CallSession, CallSummary, HANDED_OVER, Handoff, HandoffEnd, HandoffEvent, NO_MODEL, SessionEvent},
     id::{SessionId, StreamId},
     live::{Command, Reply, serve},
     recorder::{RecordError, Recorder, RecorderConfig},
@@ -32,7 +32,13 @@ use tracing::Instrument;
 use twilio_twiml::sid::{CallSid, StreamSid};
 
 use super::{Phone, after_stream::is_planned, streams::LocalStream};
-use crate::{chain::Chain, conversation::Beginning, model::PreparedSession, stream_token::PARAMETER, web};
+use crate::{
+    chain::Chain,
+    conversation::{Beginning, WhyNot},
+    model::PreparedSession,
+    stream_token::PARAMETER,
+    web,
+};
 
 /// One stream of a call that is over, for whoever wants to know how it went.
 #[derive(Debug, Clone)]
@@ -188,16 +194,22 @@ impl Phone {
         recorder.propose(model.at(Timestamp::now())).await?;
 
         let before = kept.summary.attachments.iter().rev().find(|known| known.node.is_some());
+        let handed_over = after_handoff(&kept.summary);
         let beginning = match before.map(|known| known.detached.as_ref().map(|end| end.cause.as_str())) {
-            None => Beginning::Fresh,
+            None => handed_over.unwrap_or(Beginning::Fresh),
+            Some(Some(HANDED_OVER)) => handed_over.unwrap_or(Beginning::Back),
             Some(Some(cause)) if is_planned(cause) => Beginning::Back,
             Some(_) => Beginning::CutOff,
         };
+        if matches!(beginning, Beginning::NotTaken(_)) {
+            // The agent's first words say so.
+            recorder.propose(SessionEvent::from(HandoffEvent::Told).at(Timestamp::now())).await?;
+        }
         let config = state.settings.conversation.of(&kept.summary).call(state.settings.limits.max_call, beginning);
         let bridge = match Bridge::with_config(line, session, config) {
             Ok(bridge) => bridge
                 .with_endpoints(self.endpoints(&kept.summary))
-                .with_tools(state.tools.clone())
+                .with_tools(self.tools(local.call))
                 .with_memory(kept.memory(MemoryLimits::default())),
             Err(error) => {
                 tracing::error!(%error, "the call cannot be bridged");
@@ -208,12 +220,16 @@ impl Phone {
         };
         let handle = bridge.handle();
         local.runs(handle.clone());
+        if kept.summary.handoff.as_ref().is_some_and(Handoff::under_way) {
+            // Whoever waits for a person goes on waiting.
+            let _ = handle.accompany(true).await;
+        }
         let carrying = watch(recorder, local, bridge);
         let (report, latencies) = tokio::select! {
             carried = carrying => carried,
             never = self.obey(local.call, &handle) => match never {},
         };
-        let cause = report.reason.name().to_owned();
+        let cause = self.cause_of_end(recorder, stream, &report).await;
         recorder.propose(SessionEvent::ModelDetached { session: opened, cause }.at(Timestamp::now())).await?;
         let asks = !matches!(report.reason, EndReason::CallerHungUp);
         if let Some(records) = &state.records {
@@ -225,6 +241,17 @@ impl Phone {
         Ok(asks)
     }
 
+    /// Why a stream ended, as it is kept: the line alone cannot tell a caller who is moved from one who hangs up.
+    async fn cause_of_end(&self, recorder: &Recorder, stream: StreamId, report: &CallReport) -> String {
+        let kept = match recorder.kept().await {
+            Ok(()) => self.0.store.summary(recorder.call()).await.ok().flatten(),
+            Err(_) => None,
+        };
+        let known = kept.as_ref().and_then(|call| call.attachments.iter().find(|known| known.stream == stream));
+        let cause = known.and_then(|known| known.detached.as_ref()).map(|end| end.cause.clone());
+        cause.unwrap_or_else(|| report.reason.name().to_owned())
+    }
+
     /// Other servers may tell the call what to do. That they cannot reach it does not keep it from talking.
     async fn obey(&self, call: SessionId, handle: &CallHandle) -> Infallible {
         match self.0.live.seize(call).await {
@@ -233,6 +260,7 @@ impl Phone {
                     match command {
                         Command::PauseRecording => self.record(call, false).await,
                         Command::ResumeRecording => self.record(call, true).await,
+                        Command::Custom { name, value } => self.obey_handoff(call, handle, &name, &value).await,
                         _ => Reply::refused("unknown"),
                     }
                 };
@@ -256,6 +284,16 @@ impl Phone {
         // The line's end is what makes Twilio ask; how it went is no news.
         let _ = line.close().await;
         Ok(true)
+    }
+}
+
+/// Where a conversation goes on that a person has had, or was to have.
+fn after_handoff(call: &CallSummary) -> Option<Beginning> {
+    let handoff = call.handoff.as_ref()?;
+    match handoff.ended.as_ref().map(|(_, end)| end)? {
+        HandoffEnd::Failed(cause) if !handoff.told => Some(Beginning::NotTaken(WhyNot::of(cause))),
+        HandoffEnd::Returned => Some(Beginning::Returned),
+        _ => None,
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `POST /api/twilio/machine/{call}` | who, or what, picked up |
 //! | `POST /api/twilio/recording/{call}` | what became of a recording |
 //! | `POST /api/twilio/voicemail/{call}` | a machine listens: the message |
+//! | `POST /api/twilio/handoff-…`, `POST /api/twilio/conference/{call}` | a caller and a person: see [`handoff`] |
 //! | `GET /healthz`, `GET /readyz` | whether the server lives, and takes calls |
 //!
 //! A call is kept as a session in a store; any server that shares the store can answer for it at every one of these
@@ -24,6 +25,7 @@ mod connect;
 mod dial;
 mod ending;
 mod feed;
+pub mod handoff;
 mod media_stream;
 mod problem;
 mod streams;
@@ -37,7 +39,7 @@ use axum::{
     extract::FromRef,
     routing::{get, post},
 };
-use call_session::{directory::Directory, id::NodeId, live::Live, store::SessionStore};
+use call_session::{directory::Directory, handoff::TwilioTelephone, id::NodeId, live::Live, store::SessionStore};
 use realtime_bridge::{
     realtime::{
         EndpointHealth,
@@ -57,7 +59,10 @@ use twilio_twiml::{
     webhook::Verifier,
 };
 
-use self::streams::Streams;
+use self::{
+    handoff::{Doors, Runs, Strategies, Targets},
+    streams::Streams,
+};
 pub use self::{media_stream::StreamRecord, problem::Problem};
 use crate::{
     database::Opened,
@@ -89,6 +94,10 @@ pub struct Parts {
     pub database: Opened,
     /// What the model can do besides talking.
     pub tools: ToolSet,
+    /// Who plans how callers are handed to people.
+    pub strategies: Strategies,
+    /// Whether the model may hand callers over by itself, to people of the directory.
+    pub model_hands_over: bool,
     /// Gets the record of each stream. Records are dropped while it is full: calls do not wait for whoever keeps them.
     pub records: Option<mpsc::Sender<StreamRecord>>,
 }
@@ -96,8 +105,22 @@ pub struct Parts {
 impl Parts {
     /// A telephone that keeps calls and people here, whose model has these tools.
     #[must_use]
-    pub const fn new(database: Opened, tools: ToolSet) -> Self {
-        Self { database, tools, records: None }
+    pub fn new(database: Opened, tools: ToolSet) -> Self {
+        Self { database, tools, strategies: Strategies::default(), model_hands_over: false, records: None }
+    }
+
+    /// Sets who plans how callers are handed to people.
+    #[must_use]
+    pub fn with_strategies(mut self, strategies: Strategies) -> Self {
+        self.strategies = strategies;
+        self
+    }
+
+    /// Lets the model hand callers over by itself, to people of the directory.
+    #[must_use]
+    pub const fn with_model_handing_over(mut self) -> Self {
+        self.model_hands_over = true;
+        self
     }
 
     /// Hands over the record of each stream.
@@ -120,6 +143,15 @@ struct State {
     /// How the model's provider is, as all calls find it.
     health: EndpointHealth,
     tools: ToolSet,
+    strategies: Strategies,
+    model_hands_over: bool,
+    /// Whom a model may name.
+    targets: Targets,
+    doors: Doors,
+    /// The telephone that people are called by, if there is an account.
+    telephone: Option<Arc<TwilioTelephone>>,
+    /// The handoffs that this server performs.
+    runs: Runs,
     /// Twilio's API, if there is an account to ask it with.
     rest: Option<rest::Client>,
     store: Arc<dyn SessionStore>,
@@ -146,12 +178,20 @@ impl Phone {
     pub fn new(settings: Settings, parts: Parts) -> Result<Self, SetUpError> {
         let leave = CancellationToken::new();
         let rest = settings.twilio.rest().map(rest::Client::new).transpose()?;
+        let doors = Doors(settings.public_url.clone());
+        let telephone = rest.clone().map(|client| Arc::new(TwilioTelephone::new(client, Arc::new(doors.clone()))));
         let secret = settings.twilio.auth_token.expose().as_bytes();
         Ok(Self(Arc::new(State {
             verifier: Verifier::new(settings.public_url.as_str(), settings.twilio.auth_token.clone()),
             client: OpenAiClient::new(settings.openai.clone())?,
             health: EndpointHealth::default(),
             tools: parts.tools,
+            strategies: parts.strategies,
+            model_hands_over: parts.model_hands_over,
+            targets: Targets::default(),
+            doors,
+            telephone,
+            runs: Runs::default(),
             rest,
             store: parts.database.store,
             directory: parts.database.directory,
@@ -182,6 +222,8 @@ impl Phone {
         let (live, stop) = (self.0.live.clone(), self.0.stop.clone());
         self.0.tasks.spawn(async move { live.run(stop).await });
         self.0.tasks.spawn(sweep::sweep(self.clone()));
+        self.know_targets().await;
+        self.0.tasks.spawn(Box::pin(handoff::watch(self.clone())));
         let drain = async {
             shutdown.await;
             self.drain().await;
@@ -202,6 +244,7 @@ impl Phone {
             .route("/api/twilio/recording/{call}", post(callbacks::recording))
             .route("/api/twilio/voicemail/{call}", post(callbacks::voicemail))
             .route("/api/twilio/voicemail-left/{call}", post(callbacks::voicemail_left))
+            .merge(handoff::routes())
             .merge(health::routes(self.0.draining.clone()))
             .with_state(self.clone())
     }

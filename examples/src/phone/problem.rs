@@ -5,8 +5,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-/// Why a request was not done. The body is `{"type", "title", "status", "code", "detail"?}`; programs go by `code`.
+/// Why a request was not done. The body is `{"type", "title", "status", "code", "detail"?}` and what
+/// else a code brings; programs go by `code`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -18,6 +20,8 @@ pub struct Problem {
     pub title: &'static str,
     /// What about this request.
     pub detail: Option<String>,
+    /// More about it, for programs: members of their own.
+    pub members: Option<Box<Map<String, Value>>>,
 }
 
 #[derive(Serialize)]
@@ -28,19 +32,28 @@ struct Body<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    #[serde(flatten)]
+    members: Option<&'a Map<String, Value>>,
 }
 
 impl Problem {
     /// A problem.
     #[must_use]
     pub const fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self { status, code, title, detail: None }
+        Self { status, code, title, detail: None, members: None }
     }
 
     /// Says more about this request.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Says more about this request for programs, as a member of its own.
+    #[must_use]
+    pub fn with_member(mut self, name: &str, value: Value) -> Self {
+        self.members.get_or_insert_default().insert(name.to_owned(), value);
         self
     }
 
@@ -71,6 +84,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: self.detail.as_deref(),
+            members: self.members.as_deref(),
         };
         let json = serde_json::to_string(&body).unwrap_or_default();
         (self.status, [(header::CONTENT_TYPE, "application/problem+json")], json).into_response()

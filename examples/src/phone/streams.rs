@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use call_session::id::{SessionId, StreamId};
+use call_session::{
+    call::HANDED_OVER,
+    id::{SessionId, StreamId},
+};
 use realtime_bridge::{bridge::CallHandle, realtime::openai::OpenAiSession};
 use tokio::{
     sync::watch,
@@ -49,6 +52,8 @@ pub(super) struct LocalStream {
     leave: CancellationToken,
     /// Twilio says that it is over.
     gone: CancellationToken,
+    /// A person has the caller next.
+    handed_over: CancellationToken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +92,7 @@ impl Streams {
             inner: Mutex::new(Inner { session: Some(session), handle: None, answered: false, forget_at }),
             leave: self.leave.child_token(),
             gone: CancellationToken::new(),
+            handed_over: CancellationToken::new(),
         });
         let mut streams = self.streams();
         streams.insert(id, Arc::clone(&stream));
@@ -104,6 +110,13 @@ impl Streams {
         let streams = self.streams();
         let running = streams.values().filter(|stream| stream.call == call && *stream.phase.borrow() == Phase::Running);
         running.filter_map(|stream| stream.inner().handle.clone()).next()
+    }
+
+    /// Leaves the stream of a call to a person. False if none runs here.
+    pub(super) fn hand_over(&self, call: SessionId) -> bool {
+        let streams = self.streams();
+        let running = streams.values().find(|stream| stream.call == call && *stream.phase.borrow() == Phase::Running);
+        running.inspect(|stream| stream.handed_over.cancel()).is_some()
     }
 
     /// A stream is over, and everything about it is kept. `asks` unless there is no caller any more.
@@ -177,6 +190,7 @@ impl LocalStream {
     pub(super) async fn left(&self) -> &'static str {
         tokio::select! {
             () = self.gone.cancelled() => "lost",
+            () = self.handed_over.cancelled() => HANDED_OVER,
             () = self.leave.cancelled() => "drained",
         }
     }

@@ -25,6 +25,9 @@ pub struct Arguments {
     /// Calls of ours.
     #[command(flatten)]
     pub outbound: OutboundArguments,
+    /// Handing callers to people.
+    #[command(flatten)]
+    pub handoff: HandoffArguments,
     /// What the agent talks about.
     #[command(flatten)]
     pub conversation: ConversationArguments,
@@ -132,6 +135,35 @@ pub struct OutboundArguments {
     /// Whether Twilio records the call, each side on a channel of its own. [default: false]
     #[arg(long, env = "RECORD", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub record: Option<String>,
+}
+
+/// Handing callers to people.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Handing callers to people")]
+#[non_exhaustive]
+pub struct HandoffArguments {
+    /// Whether the person is briefed and accepts before the caller comes: `warm`; or whoever picks up has the caller:
+    /// `cold`. [default: warm]
+    #[arg(long, env = "HANDOFF_MODE", value_name = "MODE")]
+    pub handoff_mode: Option<String>,
+    /// Who keeps the caller company until a person has taken the call: `agent` or `music`. [default: agent]
+    #[arg(long, env = "HANDOFF_COMPANY", value_name = "WHO")]
+    pub handoff_company: Option<String>,
+    /// What is played to the caller, an MP3 or WAV file. [default: Twilio's own music]
+    #[arg(long, env = "HANDOFF_MUSIC", value_name = "URL")]
+    pub handoff_music: Option<String>,
+    /// What becomes of the caller when the person has left: `return` to the agent, or `goodbye`. [default: return]
+    #[arg(long, env = "HANDOFF_AFTER", value_name = "WHAT")]
+    pub handoff_after: Option<String>,
+    /// What the agent says before the wait. [default: a line in the call's language]
+    #[arg(long, env = "HANDOFF_FAREWELL", value_name = "LINE")]
+    pub handoff_farewell: Option<String>,
+    /// Seconds that a person's telephone rings. [default: 20]
+    #[arg(long, env = "HANDOFF_RING", value_name = "SECONDS")]
+    pub handoff_ring: Option<String>,
+    /// The number that the persons see; it has to be one of the account's. [default: ours in the call]
+    #[arg(long, env = "HANDOFF_FROM", value_name = "NUMBER")]
+    pub handoff_from: Option<String>,
 }
 
 /// What the agent talks about.

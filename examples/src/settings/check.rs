@@ -1,5 +1,7 @@
 //! From what was given to what a server runs with.
 
+mod handoff;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
@@ -49,7 +51,7 @@ impl Settings {
     ///
     /// [`Problems`], with all of them.
     pub fn check(arguments: &Arguments) -> Result<Self, Problems> {
-        let Arguments { openai, twilio, server, outbound, conversation } = arguments;
+        let Arguments { openai, twilio, server, outbound, handoff, conversation } = arguments;
         let mut check = Check::default();
         let local_twilio = check.is_local("TWILIO_API_BASE_URL", &twilio.twilio_api_base_url);
         let openai_config = check.openai(openai);
@@ -79,6 +81,7 @@ impl Settings {
             check.parsed("TWILIO_CALLS_PER_SECOND", &twilio.twilio_calls_per_second, "a whole number from 1 on");
         let machine = check.parsed("MACHINE", &outbound.machine, "message, hang-up or ignore").unwrap_or_default();
         let record = check.parsed("RECORD", &outbound.record, "true or false").unwrap_or(false);
+        let handoff = check.handoff(handoff);
         let api_token = exposed(&server.api_token).map(ApiToken::new);
         if api_token.is_none() && !bind.ip().is_loopback() {
             check.problem(
@@ -108,6 +111,7 @@ impl Settings {
             conversation: talk,
             machine,
             record,
+            handoff,
             api_token,
             database,
         })

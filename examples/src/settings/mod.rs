@@ -5,16 +5,19 @@
 
 mod arguments;
 mod check;
+mod handoff;
 mod public_url;
 
 use std::{fmt, net::SocketAddr, num::NonZeroU32, str::FromStr, time::Duration};
 
 pub use arguments::{
-    Arguments, ConversationArguments, OpenAiArguments, OutboundArguments, ServerArguments, TwilioArguments,
+    Arguments, ConversationArguments, HandoffArguments, OpenAiArguments, OutboundArguments, ServerArguments,
+    TwilioArguments,
 };
 use realtime_bridge::realtime::openai::OpenAiConfig;
 use twilio_twiml::{rest, sid::AccountSid, webhook::signature::AuthToken};
 
+pub use self::handoff::HandoffRules;
 pub use self::public_url::{PublicUrl, PublicUrlError};
 use crate::{conversation::Conversation, database::Database, phone::api::ApiToken};
 
@@ -40,6 +43,8 @@ pub struct Settings {
     pub machine: Machine,
     /// Whether Twilio records calls of ours.
     pub record: bool,
+    /// How callers are handed to people.
+    pub handoff: HandoffRules,
     /// What requests to the API have to carry; `None` only where nobody but this machine can make them.
     pub api_token: Option<ApiToken>,
     /// Where calls are kept.

@@ -70,6 +70,16 @@ impl CallHandle {
         self.send(CallCommand::Interrupt).await
     }
 
+    /// Keeps the caller company while somebody else is being found for them, or stops doing so: a soft tone fills silences,
+    /// and a caller who says nothing is neither asked for it nor given up.
+    ///
+    /// # Errors
+    ///
+    /// [`CallEnded`] when the call is over.
+    pub async fn accompany(&self, accompany: bool) -> Result<(), CallEnded> {
+        self.send(CallCommand::Accompany(accompany)).await
+    }
+
     /// Changes the tools, from the next answer on.
     ///
     /// # Errors

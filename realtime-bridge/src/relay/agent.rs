@@ -12,6 +12,9 @@ use crate::{
     tool::{AfterTool, Filler},
 };
 
+/// How long both are silent before a tone keeps the caller company: longer than a pause between two sentences.
+const TONE_AFTER: Duration = Duration::from_millis(800);
+
 impl Relay {
     /// Somebody outside wants something.
     pub fn handle_command(&mut self, now: Instant, command: CallCommand) {
@@ -19,10 +22,17 @@ impl Relay {
             return;
         }
         match command {
-            CallCommand::Say(line) => self.say(Purpose::Say, &line),
-            CallCommand::Instruct { text, respond: true } => self.instruct(Purpose::Say, text),
+            CallCommand::Say(line) => {
+                self.say(Purpose::Say, &line);
+                self.saying = true;
+            }
+            CallCommand::Instruct { text, respond: true } => {
+                self.instruct(Purpose::Say, text);
+                self.saying = true;
+            }
             CallCommand::Instruct { text, respond: false } => self.note(now, NewItem::System(text)),
             CallCommand::Summarise(text) => self.memory.set_summary(text),
+            CallCommand::Accompany(accompany) => self.accompany(now, accompany),
             CallCommand::Interrupt => self.interrupt(now, true),
             CallCommand::UpdateTools(tools) => {
                 self.journal.know(tools.options());
@@ -80,7 +90,7 @@ impl Relay {
     }
 
     fn tool_settled(&mut self, now: Instant, group: Option<GroupDone>) {
-        if !self.journal.wants_hold_tone() {
+        if !self.journal.wants_hold_tone() && !self.accompanies {
             self.playout.stop_hold_tone();
         }
         self.timers.active(now);
@@ -161,6 +171,9 @@ impl Relay {
             let output = self.journal.stopped_text(&id, &self.config.prompts);
             self.handle_tool(now, &id, ToolOutcome::TimedOut, output);
         }
+        if self.accompanies && self.timers.quiet_since(now) >= TONE_AFTER && self.is_quiet(now) {
+            self.playout.start_hold_tone();
+        }
         if !self.journal.is_running() {
             return;
         }
@@ -175,6 +188,20 @@ impl Relay {
         if self.journal.wants_hold_tone() && self.is_quiet(now) {
             self.playout.start_hold_tone();
         }
+    }
+
+    fn accompany(&mut self, now: Instant, accompany: bool) {
+        self.accompanies = accompany;
+        self.timers.caller_active(now);
+        if !accompany && !self.journal.wants_hold_tone() {
+            self.playout.stop_hold_tone();
+        }
+    }
+
+    /// When the tone that keeps a caller company is due.
+    pub(super) fn tone_due(&self, now: Instant) -> Option<Instant> {
+        let due = self.accompanies && !self.playout.has_hold_tone();
+        self.timers.quiet_for(TONE_AFTER).filter(|at| due && *at > now)
     }
 
     /// Nobody speaks and nobody is about to.

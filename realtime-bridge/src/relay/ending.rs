@@ -107,8 +107,9 @@ impl Relay {
         }
     }
 
-    /// Ends a call whose goodbye was heard to its end.
+    /// What was to be heard may have been: ends a call whose goodbye was heard to its end.
     pub(super) fn finish_if_said(&mut self, now: Instant) {
+        self.tell_if_said(now);
         if let Phase::Closing(closing) = &self.phase
             && !closing.unsaid
             && !self.speech_is_due()
@@ -117,6 +118,14 @@ impl Relay {
         {
             let reason = closing.reason(closing.refused);
             self.end(now, reason);
+        }
+    }
+
+    /// Tells when all that the agent was told to say was heard.
+    fn tell_if_said(&mut self, now: Instant) {
+        if self.saying && !self.is_over() && !self.sequencer.has(Purpose::Say) && self.playout.all_heard() {
+            self.saying = false;
+            self.tell(now, CallEvent::Said);
         }
     }
 

@@ -37,6 +37,9 @@ pub enum CallEvent {
     AgentSpeaking,
     /// The caller has heard all there was to hear.
     AgentSilent,
+    /// What the agent was told to say was heard to its end, or the caller spoke into it. Of several that were told
+    /// together: the last.
+    Said,
     /// The agent was stopped, by the caller or by a command.
     Interrupted {
         /// How much audio the caller will never hear.
@@ -143,6 +146,7 @@ impl CallEvent {
             Self::CallerSilent => "caller-silent",
             Self::AgentSpeaking => "agent-speaking",
             Self::AgentSilent => "agent-silent",
+            Self::Said => "said",
             Self::Interrupted { .. } => "interrupted",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
@@ -252,6 +256,9 @@ pub enum CallCommand {
     Summarise(String),
     /// Stop the agent.
     Interrupt,
+    /// Keep the caller company while somebody else is being found for them, or stop doing so: a soft tone fills silences,
+    /// and a caller who says nothing is neither asked for it nor given up.
+    Accompany(bool),
     /// Change the tools, from the next answer on.
     UpdateTools(ToolSet),
     /// Say goodbye and end the call once it was heard. Called off when the caller speaks.

@@ -103,6 +103,10 @@ pub struct Relay {
     turn_owner: TurnOwner,
     started: Option<Instant>,
     phase: Phase,
+    /// The agent was told to say something, and that it was heard is not told yet.
+    saying: bool,
+    /// The caller is kept company while somebody else is being found for them.
+    accompanies: bool,
     /// Why the model has left, where the call goes on without it until the goodbye was heard.
     gone: Option<EndReason>,
     playout: Playout,
@@ -144,6 +148,8 @@ impl Relay {
             turn_owner: session.turn_owner,
             started: None,
             phase: Phase::Talking,
+            saying: false,
+            accompanies: false,
             gone: None,
             caller: caller::Caller::default(),
             sequencer: Sequencer::default(),

@@ -42,6 +42,16 @@ impl Timers {
         self.activity = self.activity.max(Some(now));
     }
 
+    /// How long nobody has spoken, and nothing was heard.
+    pub(crate) fn quiet_since(&self, now: Instant) -> Duration {
+        self.activity.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
+    }
+
+    /// When nobody will have spoken for this long.
+    pub(crate) fn quiet_for(&self, time: Duration) -> Option<Instant> {
+        self.activity.map(|at| at + time)
+    }
+
     /// The caller did something, so asking after them begins anew.
     pub(crate) fn caller_active(&mut self, now: Instant) {
         self.active(now);
@@ -113,6 +123,7 @@ impl Relay {
             self.sequencer.timeout(now),
             self.playout.timeout(now),
             self.drops.timeout(),
+            self.tone_due(now),
         ]
         .into_iter()
         .flatten()
@@ -185,5 +196,6 @@ impl Relay {
             && !self.caller.is_speaking()
             && !self.journal.is_running()
             && !self.link.is_down()
+            && !self.accompanies
     }
 }

@@ -170,6 +170,18 @@ impl Board for PostgresBoard {
         self.tell(transaction).await
     }
 
+    async fn nodes(&self) -> Result<Vec<(NodeId, bool)>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let found = sql!(as (String, bool); "select node, expires_at > clock_timestamp() from call_live_nodes");
+        let found = found.fetch_all(&mut *transaction).await.map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        let node = |(node, alive): (String, bool)| {
+            let node = node.try_into().map_err(|error: crate::id::BadName| StoreError::Refused(error.into()))?;
+            Ok((node, alive))
+        };
+        found.into_iter().map(node).collect()
+    }
+
     async fn take_call(
         &self,
         node: &NodeId,

@@ -47,4 +47,5 @@ checks! {
     a_command_that_is_called_off_is_not_taken
     a_command_is_not_taken_when_its_time_is_over
     bounds_the_commands_that_wait
+    tells_servers_that_live_from_dead_ones
 }

@@ -112,6 +112,10 @@ impl Board for Faulty {
         self.ask(move |board| async move { board.leave(&node).await }).await
     }
 
+    async fn nodes(&self) -> Result<Vec<(NodeId, bool)>, StoreError> {
+        self.ask(move |board| async move { board.nodes().await }).await
+    }
+
     async fn take_call(
         &self,
         node: &NodeId,

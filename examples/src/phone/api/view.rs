@@ -2,8 +2,8 @@
 
 use call_session::{
     call::{
-        AnsweredBy, CallSession, CallSummary, Direction, Line, Mode, Outcome, Recording, Speaker, Status, Times,
-        ToolOutcome, ToolRun, Usage, Version,
+        AnsweredBy, CallSession, CallSummary, Direction, HandoffEnd, HandoffMode, Line, Mode, Outcome, Recording,
+        Speaker, Status, Times, ToolOutcome, ToolRun, Usage, Version, Whereabouts,
     },
     id::{AgentId, CustomerId, SessionId},
 };
@@ -35,6 +35,8 @@ pub struct CallView {
     pub outcome: Option<Outcome>,
     pub end_reason: Option<String>,
     pub problem: Option<String>,
+    /// The handing over of the caller, the newest if there were several.
+    pub handoff: Option<HandoffView>,
     /// How many streams of audio it has had.
     pub streams: usize,
     pub recordings: Vec<Recording>,
@@ -46,6 +48,45 @@ pub struct CallView {
     /// What tools did; only where one call is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<Vec<ToolView>>,
+}
+
+/// The handing over of a caller as JSON shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "they are the fields of a handoff")]
+pub struct HandoffView {
+    pub mode: HandoffMode,
+    pub by: String,
+    pub reason: String,
+    pub requested_at: Timestamp,
+    pub farewell_over_at: Option<Timestamp>,
+    pub moving_at: Option<Timestamp>,
+    pub connected_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// How it ended: `returned`, `finished`, or what it failed by.
+    pub end: Option<String>,
+    /// Where the caller is, as far as is known.
+    pub caller: Whereabouts,
+    /// Those who were called, in order.
+    pub legs: Vec<LegView>,
+}
+
+/// A person's leg as JSON shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "they are the fields of a leg")]
+pub struct LegView {
+    pub agent_id: Option<AgentId>,
+    pub twilio_call_sid: Option<CallSid>,
+    pub dialed_at: Timestamp,
+    pub answered_at: Option<Timestamp>,
+    pub accepted_at: Option<Timestamp>,
+    /// Why they are not wanted any more, if they are not.
+    pub given_up: Option<String>,
+    /// How the leg ended.
+    pub ended: Option<String>,
 }
 
 /// A line of the conversation as JSON shows it.
@@ -98,6 +139,7 @@ impl CallView {
             outcome: call.outcome,
             end_reason: call.ending.as_ref().map(|ending| ending.reason.clone()),
             problem: call.problem.clone(),
+            handoff: HandoffView::new(call),
             streams: call.attachments.iter().filter(|attachment| attachment.node.is_some()).count(),
             recordings: call.recordings.clone(),
             usage: call.usage.clone(),
@@ -113,6 +155,42 @@ impl CallView {
         let transcript = Some(call.transcript.iter().map(LineView::new).collect());
         let tools = Some(call.tools.iter().map(ToolView::new).collect());
         Self { transcript, tools, ..Self::new(&call.summary) }
+    }
+}
+
+impl HandoffView {
+    /// The newest handoff of a call.
+    #[must_use]
+    pub fn new(call: &CallSummary) -> Option<Self> {
+        let handoff = call.handoff.as_ref()?;
+        let end = handoff.ended.as_ref().map(|(_, end)| match end {
+            HandoffEnd::Returned => "returned".to_owned(),
+            HandoffEnd::Finished => "finished".to_owned(),
+            HandoffEnd::Failed(cause) => cause.clone(),
+            _ => "unknown".to_owned(),
+        });
+        let legs = handoff.legs.iter().filter_map(|id| call.legs.get(id)).map(|leg| LegView {
+            agent_id: leg.person.clone(),
+            twilio_call_sid: leg.call.clone(),
+            dialed_at: leg.dialed,
+            answered_at: leg.answered_at,
+            accepted_at: leg.accepted_at,
+            given_up: leg.given_up.clone(),
+            ended: leg.ended.clone(),
+        });
+        Some(Self {
+            mode: handoff.plan.mode,
+            by: handoff.by.clone(),
+            reason: handoff.reason.clone(),
+            requested_at: handoff.requested,
+            farewell_over_at: handoff.farewell_over,
+            moving_at: handoff.moving,
+            connected_at: handoff.connected,
+            ended_at: handoff.ended.as_ref().map(|(at, _)| *at),
+            end,
+            caller: handoff.caller,
+            legs: legs.collect(),
+        })
     }
 }
 

@@ -1,0 +1,159 @@
+//! The doors by which people and programs hand a caller over, and take one back.
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::post,
+};
+use call_session::{
+    call::{HandoffMode, Refused, Status},
+    handoff::Wanted,
+    id::{AgentId, SessionId},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use twilio_twiml::phone::{Country, E164};
+
+use super::{Absent, HandOver, NotHandedOver};
+use crate::{
+    chain::Chain,
+    conversation::Language,
+    phone::{
+        Phone, Problem,
+        api::{Api, bad_body, not_updated},
+    },
+};
+
+/// The longest reason, in characters: the person hears it.
+const REASON: usize = 300;
+
+/// The routes, which the API guards like its others.
+pub(in crate::phone) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/api/calls/{call}/handoff", post(hand_over))
+        .route("/api/calls/{call}/take-back", post(take_back))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Wish {
+    /// A person of the directory.
+    agent_id: Option<AgentId>,
+    /// A number, in E.164 or as it is written nationally.
+    phone: Option<String>,
+    reason: Option<String>,
+    mode: Option<HandoffMode>,
+}
+
+/// The answer to a handoff that was begun.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Begun {
+    call_id: SessionId,
+    status: Status,
+    mode: HandoffMode,
+}
+
+async fn hand_over(
+    State(phone): State<Phone>,
+    Path(call): Path<SessionId>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Begun>), Problem> {
+    let wish = if body.is_empty() {
+        Wish::default()
+    } else {
+        Json::from_bytes(&body).map(|Json(wish)| wish).map_err(bad_body)?
+    };
+    let ask = wish.read(phone.0.settings.conversation.language)?;
+    let session = Box::pin(phone.hand_over(call, &ask)).await.map_err(not_handed_over)?;
+    let summary = session.summary;
+    let mode = summary.handoff.as_ref().map_or(HandoffMode::Warm, |handoff| handoff.plan.mode);
+    Ok((StatusCode::ACCEPTED, Json(Begun { call_id: call, status: summary.status, mode })))
+}
+
+async fn take_back(State(phone): State<Phone>, Path(call): Path<SessionId>) -> Result<StatusCode, Problem> {
+    let summary = phone.look_up(call).await?;
+    if summary.status.is_terminal() {
+        return Err(Problem::over());
+    }
+    if phone.take_back(call).await.map_err(|error| not_updated(&error))? {
+        return Ok(StatusCode::ACCEPTED);
+    }
+    Err(Problem::new(StatusCode::CONFLICT, "no-handoff", "No handoff is under way"))
+}
+
+impl Wish {
+    fn read(self, language: Language) -> Result<HandOver, Problem> {
+        let bad = |detail: &str| {
+            Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The body is not what is expected here")
+                .with_detail(detail)
+        };
+        let wanted = match (self.agent_id, self.phone) {
+            (Some(_), Some(_)) => return Err(bad("agentId and phone are both given: a handoff goes to one of them")),
+            (Some(agent), None) => Wanted::Person(agent),
+            (None, Some(phone)) => {
+                let number = read_number(&phone, language);
+                let number = number.ok_or_else(|| bad("phone is not a telephone number such as +81312345678"))?;
+                Wanted::Number(number.into())
+            }
+            (None, None) => Wanted::Anyone,
+        };
+        let reason = self.reason.unwrap_or_default();
+        if reason.chars().count() > REASON {
+            return Err(bad("reason is longer than 300 characters: the person hears it before the caller"));
+        }
+        Ok(HandOver::new("operator", wanted).with_reason(reason.trim()).with_mode(self.mode))
+    }
+}
+
+fn read_number(text: &str, language: Language) -> Option<E164> {
+    match language {
+        Language::Japanese => Country::JAPAN.read(text).ok(),
+        Language::English => text.trim().parse().ok(),
+    }
+}
+
+fn not_handed_over(error: NotHandedOver) -> Problem {
+    let conflict = |code, title| Problem::new(StatusCode::CONFLICT, code, title);
+    match error {
+        NotHandedOver::NoAccount => {
+            let title = "People can be called only with TWILIO_ACCOUNT_SID";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-account", title)
+        }
+        NotHandedOver::NoCall => Problem::no_call(),
+        NotHandedOver::NoAgent(_) => Problem::new(StatusCode::NOT_FOUND, "agent-not-found", "There is no such agent"),
+        NotHandedOver::Nobody(absent) => {
+            let problem = conflict("nobody-available", "Nobody is available");
+            problem.with_detail(told(&absent)).with_member("people", json!(absent))
+        }
+        NotHandedOver::Refused(Refused::Over) => Problem::over(),
+        NotHandedOver::Refused(Refused::HandoffUnderWay) => {
+            conflict("handoff-under-way", "The caller is being handed over, or is with a person")
+        }
+        NotHandedOver::Refused(Refused::NobodyThere) => {
+            conflict("not-answered", "Nobody has picked up yet who could be handed over")
+        }
+        NotHandedOver::Refused(refused) => {
+            conflict("refused", "The call does not allow it").with_detail(refused.to_string())
+        }
+        NotHandedOver::Store(error) => {
+            tracing::error!(error = %Chain(&error), "a handoff cannot be kept");
+            Problem::no_store()
+        }
+    }
+}
+
+fn told(absent: &[Absent]) -> String {
+    let one = |who: &Absent| match (&who.back, who.busy) {
+        (_, true) => format!("{} is busy", who.agent_id),
+        (Some(back), false) => format!("{} is back at {back}", who.agent_id),
+        (None, false) => format!("{} is away", who.agent_id),
+    };
+    if absent.is_empty() {
+        "no agent takes calls".into()
+    } else {
+        absent.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+}

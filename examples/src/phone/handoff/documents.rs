@@ -1,0 +1,139 @@
+//! What caller and person are told, as TwiML.
+
+use std::time::Duration;
+
+use call_session::{
+    call::CallSummary,
+    handoff::{Candidate, Company, HandoffDoors, HandoffPlan, LegPlace, Route, room_name},
+    id::{LegId, SessionId},
+};
+use twilio_twiml::{
+    Seconds,
+    phone::Address,
+    twiml::{Client, Conference, Dial, Gather, Input, Number, Party, Pause, Phrases, Response, Sip},
+    words::{Beep, CallEvent, ConferenceEvent, MachineDetection, Method},
+};
+
+use super::doors::Doors;
+use crate::{conversation::Conversation, phone::Phone, web::Document};
+
+/// Between two questions where a caller shall be who waits.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a person may take to begin an answer to the briefing.
+const ANSWER: Seconds = Seconds(6);
+
+/// The caller waits with a word, and the handoff's door is asked again.
+pub(super) fn ask_again(doors: &Doors, talk: &Conversation, call: SessionId) -> Document {
+    Document(Response::new().say(talk.handoff_wait()).pause(Pause::new(ASK_AGAIN)).redirect(doors.caller(call)))
+}
+
+/// The room. Whoever leaves it, caller or person, ends it for both, so that nobody waits there alone.
+pub(super) fn caller_in_room(doors: &Doors, call: &CallSummary, plan: &HandoffPlan) -> Document {
+    let mut room = room(doors, call.id, "caller".into());
+    if let Company::Music { url: Some(url) } = &plan.company {
+        // A file is cached when it is got.
+        room = room.wait_url(url.as_str()).wait_method(Method::Get);
+    }
+    let dial = Dial::to(room).action(doors.left(call.id));
+    Document(Response::new().dial(dial))
+}
+
+fn room(doors: &Doors, call: SessionId, label: String) -> Conference {
+    Conference::new(room_name(call))
+        .start_conference_on_enter(true)
+        .end_conference_on_exit(true)
+        .beep(Beep::Never)
+        .participant_label(label)
+        .status_callback(doors.conference(call))
+        .status_callback_event([
+            ConferenceEvent::Start,
+            ConferenceEvent::End,
+            ConferenceEvent::Join,
+            ConferenceEvent::Leave,
+        ])
+}
+
+/// The caller's own leg dials the person.
+pub(super) fn direct(doors: &Doors, call: SessionId, leg: LegId, plan: &HandoffPlan, to: &Candidate) -> Document {
+    let (document, status) = (doors.leg(call, leg), doors.leg_status(call, leg));
+    let events = [CallEvent::Initiated, CallEvent::Ringing, CallEvent::Answered, CallEvent::Completed];
+    let machine = plan.detect_machines.then_some(MachineDetection::Enable);
+    let party = match &to.to {
+        Address::Client(client) => {
+            Party::from(Client::new(&**client).url(document).status_callback(status).status_callback_event(events))
+        }
+        Address::Sip(uri) => {
+            let mut sip = Sip::new(&**uri).url(document).status_callback(status).status_callback_event(events);
+            if let Some(detection) = machine {
+                sip = sip.machine_detection(detection).amd_status_callback(doors.leg_machine(call, leg));
+            }
+            sip.into()
+        }
+        number => {
+            let mut number =
+                Number::new(number.clone()).url(document).status_callback(status).status_callback_event(events);
+            if let Some(detection) = machine {
+                number = number.machine_detection(detection).amd_status_callback(doors.leg_machine(call, leg));
+            }
+            number.into()
+        }
+    };
+    let dial = Dial::to(party).action(doors.left(call)).caller_id(plan.from.clone()).timeout(plan.limits.ring);
+    Document(Response::new().dial(dial))
+}
+
+/// What a person's leg is told. `again` when the briefing was heard before.
+pub(super) fn leg(phone: &Phone, call: &CallSummary, leg: LegId, place: LegPlace, again: bool) -> Document {
+    let talk = talk(phone, call, leg);
+    let Some(handoff) = call.handoff.as_ref() else { return gone(&talk) };
+    let (doors, plan) = (&phone.0.doors, &handoff.plan);
+    match place {
+        LegPlace::Briefing => {
+            let mut gather = Gather::new()
+                .input([Input::Dtmf, Input::Speech])
+                .action(doors.verdict(call.id, leg))
+                .action_on_empty_result(true)
+                .num_digits(1)
+                .timeout(ANSWER)
+                .speech_timeout(1)
+                .language(talk.twiml_language())
+                .hints(talk.briefing_hints().collect::<Phrases>());
+            if !again {
+                gather = gather.say(talk.briefing(&plan.briefing));
+            }
+            Document(Response::new().gather(gather.say(talk.briefing_question(again))))
+        }
+        LegPlace::Room if plan.route == Route::Direct => Document(Response::new()),
+        LegPlace::Room => {
+            let dial = Dial::to(room(doors, call.id, format!("person-{leg}")));
+            Document(Response::new().say(talk.connecting()).dial(dial))
+        }
+        // Whatever a later version adds, nobody is connected by guess.
+        _ => gone(&talk),
+    }
+}
+
+/// What a person hears who does not take the call.
+pub(super) fn declined(phone: &Phone, call: &CallSummary, leg: LegId) -> Document {
+    Document(Response::new().say(talk(phone, call, leg).handoff_declined()).hangup())
+}
+
+/// What a person hears who is not needed any more.
+pub(super) fn gone(talk: &Conversation) -> Document {
+    Document(Response::new().say(talk.handoff_gone()).hangup())
+}
+
+/// The conversation of a call in the person's language.
+fn talk(phone: &Phone, call: &CallSummary, leg: LegId) -> Conversation {
+    let talk = phone.0.settings.conversation.of(call);
+    let candidate = call
+        .legs
+        .get(&leg)
+        .zip(call.handoff.as_ref())
+        .and_then(|(leg, handoff)| handoff.plan.candidates.get(leg.candidate));
+    match candidate.and_then(|candidate| candidate.language.as_deref()) {
+        Some(language) => talk.spoken_in(language),
+        None => talk,
+    }
+}

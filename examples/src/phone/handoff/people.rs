@@ -1,0 +1,121 @@
+//! Who can take a caller now, as far as the directory and the other calls tell.
+
+use std::collections::HashSet;
+
+use call_session::{
+    call::{CallSummary, Status},
+    directory::{Agent, AgentStatus},
+    handoff::{Availability, Person},
+    id::{AgentId, SessionId},
+    store::{Query, StoreError},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::phone::Phone;
+
+/// How many calls are looked at on a page.
+const PAGE: usize = 500;
+
+/// The persons there are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct People {
+    agents: Vec<Agent>,
+    busy: HashSet<AgentId>,
+    now: Timestamp,
+}
+
+/// Somebody who cannot take a caller now, for whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Absent {
+    /// Who.
+    pub agent_id: AgentId,
+    /// What people call them.
+    pub name: String,
+    /// Whether they have another caller, or are at work without taking calls; otherwise they are not there.
+    pub busy: bool,
+    /// When they are back, in their own zone, if that is known.
+    pub back: Option<String>,
+}
+
+impl People {
+    /// Those who can be reached by telephone, who speak this language first.
+    pub(super) fn persons(&self, language: &str) -> Vec<Person> {
+        let mut agents: Vec<_> = self.agents.iter().collect();
+        agents.sort_by_key(|agent| !agent.languages.iter().any(|known| known.eq_ignore_ascii_case(language)));
+        agents.into_iter().filter_map(|agent| self.person(agent)).collect()
+    }
+
+    pub(super) fn agent(&self, id: &AgentId) -> Option<&Agent> {
+        self.agents.iter().find(|agent| agent.id == *id)
+    }
+
+    /// From now on this one counts as busy.
+    pub(super) fn engage(&mut self, id: AgentId) {
+        self.busy.insert(id);
+    }
+
+    fn person(&self, agent: &Agent) -> Option<Person> {
+        let person = Person::new(agent.id.clone(), agent.phone.clone()?).with_availability(self.availability(agent));
+        Some(match agent.languages.first() {
+            Some(language) => person.with_language(language),
+            None => person,
+        })
+    }
+
+    fn availability(&self, agent: &Agent) -> Availability {
+        let next = agent.working_hours.next(self.now);
+        match agent.status {
+            _ if self.busy.contains(&agent.id) => Availability::Busy,
+            AgentStatus::Available if agent.working_hours.covers(self.now) => Availability::Free,
+            AgentStatus::Busy if agent.working_hours.covers(self.now) => Availability::Busy,
+            _ => Availability::Away { back: next },
+        }
+    }
+
+    /// Those who cannot take a caller: this one, or all.
+    pub(super) fn absent(&self, who: Option<&AgentId>) -> Vec<Absent> {
+        let asked = self.agents.iter().filter(|agent| who.is_none_or(|who| agent.id == *who));
+        let absent = asked.filter(|agent| agent.phone.is_some() || who.is_some()).filter_map(|agent| {
+            let (busy, back) = match self.availability(agent) {
+                Availability::Free if agent.phone.is_some() => return None,
+                Availability::Busy => (true, None),
+                Availability::Away { back } => (false, back),
+                _ => (false, None),
+            };
+            let zone = agent.working_hours.zone();
+            let back = back.map(|back| back.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
+            Some(Absent { agent_id: agent.id.clone(), name: agent.name.clone(), busy, back })
+        });
+        absent.collect()
+    }
+}
+
+impl Phone {
+    /// The people, as they are now. Who is in another call's handoff is busy.
+    pub(super) async fn people(&self, call: SessionId) -> Result<People, StoreError> {
+        let agents = self.0.directory.agents().await?;
+        let mut busy = HashSet::new();
+        let mut query = Query::default().with_statuses([Status::Transferring, Status::WithAgent]).with_limit(PAGE);
+        loop {
+            let page = self.0.store.query(&query).await?;
+            busy.extend(page.calls.iter().filter(|other| other.id != call).filter_map(engaged).cloned());
+            match page.next {
+                Some(before) => query = query.with_before(before),
+                None => return Ok(People { agents, busy, now: Timestamp::now() }),
+            }
+        }
+    }
+}
+
+/// The person who has this caller, is being asked about them, or is to be asked next.
+fn engaged(call: &CallSummary) -> Option<&AgentId> {
+    let handoff = call.handoff.as_ref().filter(|handoff| handoff.under_way())?;
+    match call.wanted_leg().and_then(|leg| call.legs.get(&leg)) {
+        Some(leg) => leg.person.as_ref(),
+        None if handoff.legs.is_empty() => handoff.plan.candidates.first()?.person.as_ref(),
+        None => None,
+    }
+}
