@@ -4,6 +4,7 @@
 mod admission;
 mod demo;
 mod failures;
+mod handoff;
 mod outbound;
 mod shutdown;
 mod signatures;

@@ -56,14 +56,14 @@ fn lengthy() -> Script {
 }
 
 /// Two ports that are free now.
-async fn two_ports() -> [u16; 2] {
+pub(crate) async fn two_ports() -> [u16; 2] {
     let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
     [first, second].map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// What a load balancer does: each connection goes to the next server that is ready, or waits for one.
-async fn balance(listener: TcpListener, backends: [u16; 2], ready: watch::Receiver<[bool; 2]>) {
+pub(crate) async fn balance(listener: TcpListener, backends: [u16; 2], ready: watch::Receiver<[bool; 2]>) {
     let mut connections = JoinSet::new();
     for turn in 0_usize.. {
         let Ok((mut client, _)) = listener.accept().await else { return };
@@ -84,7 +84,7 @@ async fn balance(listener: TcpListener, backends: [u16; 2], ready: watch::Receiv
 }
 
 /// Looks after the servers as a load balancer does.
-async fn check_health(backends: [u16; 2], ready: watch::Sender<[bool; 2]>) {
+pub(crate) async fn check_health(backends: [u16; 2], ready: watch::Sender<[bool; 2]>) {
     let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
     loop {
         for (index, port) in backends.into_iter().enumerate() {

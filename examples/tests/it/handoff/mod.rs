@@ -1,0 +1,6 @@
+//! Callers and people, over sockets.
+
+mod deaths;
+mod requests;
+mod stories;
+mod world;

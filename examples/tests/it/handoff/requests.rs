@@ -1,0 +1,82 @@
+//! What may be asked for, and by how many at once.
+
+use call_session::directory::{AgentStatus, Day, Shift, WorkingHours};
+use call_simulator::twilio::{CallerScript, PhoneScript};
+use serde_json::json;
+
+use super::world::{World, presses, with_agent};
+
+#[tokio::test]
+async fn who_cannot_be_asked_is_told_with_the_reason() {
+    let world = World::new().await;
+    let here = world.person("here", presses("1")).await;
+    let away = world.person("away", PhoneScript::no_answer()).await;
+    let mut agent = world.directory.agent(&away).await.unwrap().unwrap();
+    agent.status = AgentStatus::Offline;
+    let (from, until) = (jiff::civil::time(9, 0, 0, 0), jiff::civil::time(18, 0, 0, 0));
+    agent.working_hours =
+        WorkingHours { time_zone: "Asia/Tokyo".into(), shifts: vec![Shift { day: Day::Monday, from, until }] };
+    world.directory.put_agent(agent).await.unwrap();
+
+    let caller = world.caller().await;
+    let post = |body| world.post(caller.call, "handoff", body);
+    let (status, problem) = post(json!({ "agentId": "away" })).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("nobody-available")), "{problem}");
+    let back = problem["people"][0]["back"].as_str().unwrap();
+    assert!(back.ends_with("T09:00:00+09:00"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("away is back at"), "{problem}");
+    assert_eq!(post(json!({ "agentId": "nobody" })).await.1["code"], "agent-not-found");
+    for (body, named) in [
+        (json!({ "agentId": "a b" }), "agentId"),
+        (json!({ "agentId": here, "phone": "+819012345678" }), "both"),
+        (json!({ "phone": "tomorrow" }), "phone"),
+        (json!({ "mode": "hot" }), "mode"),
+        (json!({ "agent": "here" }), "agent"),
+        (json!({ "reason": "x".repeat(301) }), "reason"),
+    ] {
+        let (status, problem) = post(body.clone()).await;
+        assert!(status == 400 || status == 422, "{body}: {status}");
+        assert!(problem["detail"].as_str().unwrap().contains(named), "{body}: {problem}");
+    }
+    let unknown = call_session::id::SessionId::new();
+    assert_eq!(world.post(unknown, "handoff", json!({})).await.0, 404);
+    assert_eq!(world.post(unknown, "take-back", json!({})).await.0, 404);
+
+    // Two operators at once: one wins.
+    let ((one, _), (other, problem)) = tokio::join!(post(json!({})), post(json!({})));
+    let mut answers = [one, other];
+    answers.sort_unstable();
+    assert_eq!(answers, [202, 409], "{problem}");
+    world.until(&caller, with_agent).await;
+    let (status, problem) = post(json!({})).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("handoff-under-way")));
+
+    // Whoever has a caller is not offered another.
+    let second = world.caller().await;
+    let (status, problem) = world.post(second.call, "handoff", json!({ "agentId": "here" })).await;
+    assert_eq!(
+        (status, &problem["code"], &problem["people"][0]["busy"]),
+        (409, &json!("nobody-available"), &json!(true))
+    );
+    world.over(second).await;
+
+    let id = caller.call;
+    let (session, _) = world.over(caller).await;
+    assert_eq!(session.summary.legs.len(), 1, "nobody was called twice");
+    assert_eq!(world.post(id, "handoff", json!({})).await.1["code"], "call-over");
+}
+
+/// Two callers want the same person in the same moment: one of them is called about.
+#[tokio::test]
+async fn a_person_is_not_offered_two_callers_at_once() {
+    let world = World::new().await;
+    let agent = world.person("only", PhoneScript::answers(CallerScript::new())).await;
+    let (first, second) = tokio::join!(world.caller(), world.caller());
+    let wish = json!({ "agentId": agent });
+    let ((one, _), (other, _)) =
+        tokio::join!(world.post(first.call, "handoff", wish.clone()), world.post(second.call, "handoff", wish.clone()));
+    let mut answers = [one, other];
+    answers.sort_unstable();
+    assert_eq!(answers, [202, 409]);
+    tokio::join!(world.over(first), world.over(second));
+}

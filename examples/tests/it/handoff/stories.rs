@@ -1,0 +1,169 @@
+//! How handoffs go.
+
+use std::time::Duration;
+
+use call_session::call::{CallSession, HandoffEnd, HandoffMode, Outcome, Speaker, Status};
+use call_simulator::{
+    audio::fixtures::en,
+    openai::Answer,
+    twilio::{CallerScript, PhoneScript},
+};
+use serde_json::json;
+
+use super::world::{World, back, presses, receptionist, until, with_agent};
+
+/// Several callers at once, each with people of their own.
+#[tokio::test]
+async fn callers_get_to_people_and_back() {
+    let world = World::new().await;
+    tokio::join!(
+        cold(&world),
+        warm(&world),
+        voicemail(&world),
+        nobody(&world),
+        leaves_early(&world),
+        taken_back(&world),
+    );
+}
+
+async fn cold(world: &World) {
+    let agent = world.person(
+        "cold",
+        PhoneScript::answers(CallerScript::new())
+            .detected_as(twilio_twiml::words::AnsweredBy::Human, Duration::from_millis(500)),
+    );
+    let agent = agent.await;
+    let caller = world.caller().await;
+    let wish = json!({ "agentId": agent, "mode": "cold", "reason": "a complaint" });
+    let (status, begun) = world.post(caller.call, "handoff", wish).await;
+    assert_eq!((status, &begun["status"], &begun["mode"]), (202, &json!("transferring"), &json!("cold")));
+    let session = world.until(&caller, with_agent).await;
+    let stream = session.summary.attachments[0].detached.as_ref().unwrap();
+    assert_eq!((stream.cause.as_str(), stream.orderly), ("handed-over", false));
+    // The person leaves, and the agent has the caller again.
+    world.hangs_up(&world.leg(&caller).await).await;
+    world.until(&caller, back).await;
+    let (session, report) = world.over(caller).await;
+    let handoff = session.summary.handoff.unwrap();
+    assert_eq!(handoff.ended.map(|(_, end)| end), Some(HandoffEnd::Returned));
+    assert_eq!(handoff.plan.mode, HandoffMode::Cold);
+    assert_eq!((session.summary.status, session.summary.outcome), (Status::Completed, Some(Outcome::HandedOver)));
+    assert_eq!(report.streams.len(), 2, "{}", report.timeline);
+}
+
+async fn warm(world: &World) {
+    let agent = world.person("warm", presses("1")).await;
+    let caller = world.caller().await;
+    let wish = json!({ "agentId": agent, "reason": "an invoice" });
+    assert_eq!(world.post(caller.call, "handoff", wish).await.0, 202);
+    let session = world.until(&caller, with_agent).await;
+    let leg = session.summary.legs.values().next().unwrap();
+    assert!(leg.accepted_at.unwrap() <= session.summary.handoff.as_ref().unwrap().moving.unwrap(), "accepted first");
+    let farewell = session.transcript.iter().find(|line| line.heard == en::AGENT_ONE_MOMENT.transcript).unwrap();
+    assert!(!farewell.interrupted && farewell.speaker == Speaker::Agent, "the farewell was heard to its end");
+    // The caller leaves, and the person is released.
+    let (session, _) = world.over(caller).await;
+    assert_eq!(session.summary.outcome, Some(Outcome::HandedOver));
+}
+
+async fn voicemail(world: &World) {
+    let number = "+819012000001";
+    world.twilio.phone(number.parse::<twilio_twiml::phone::E164>().unwrap(), PhoneScript::machine(en::AGENT_APOLOGY));
+    let caller = world.caller().await;
+    assert_eq!(world.post(caller.call, "handoff", json!({ "phone": number })).await.0, 202);
+    let session = world.until(&caller, |call| call.handoff.as_ref().is_some_and(|handoff| handoff.told)).await;
+    let leg = session.summary.legs.values().next().unwrap();
+    assert_eq!((leg.given_up.as_deref(), leg.accepted), (Some("machine"), false));
+    assert_eq!(session.summary.status, Status::AiResponding);
+    // The caller is told, by an agent who never lost them.
+    let told = |session: &CallSession| session.transcript.iter().any(|line| line.heard == en::AGENT_APOLOGY.transcript);
+    until(&*world.store, caller.call, told).await;
+    let (_, report) = world.over(caller).await;
+    assert_eq!(report.streams.len(), 1, "{}", report.timeline);
+}
+
+async fn nobody(world: &World) {
+    let number = "+819012000002";
+    world.twilio.phone(number.parse::<twilio_twiml::phone::E164>().unwrap(), PhoneScript::no_answer());
+    let caller = world.caller().await;
+    assert_eq!(world.post(caller.call, "handoff", json!({ "phone": number })).await.0, 202);
+    let session = world.until(&caller, |call| call.handoff.as_ref().is_some_and(|handoff| handoff.told)).await;
+    let end = session.summary.handoff.unwrap().ended.unwrap().1;
+    assert_eq!(end, HandoffEnd::Failed("no-answer".into()));
+    // The same caller again: an end is no end of the conversation.
+    assert_eq!(world.post(caller.call, "handoff", json!({ "phone": number })).await.0, 202);
+    let (session, _) = world.over(caller).await;
+    assert_eq!(session.summary.status, Status::Completed);
+}
+
+async fn leaves_early(world: &World) {
+    // Somebody who picks up and says nothing.
+    let agent = world.person("listens", PhoneScript::answers(CallerScript::new())).await;
+    let caller = world.caller().await;
+    assert_eq!(world.post(caller.call, "handoff", json!({ "agentId": agent })).await.0, 202);
+    world.until(&caller, |call| call.legs.values().any(|leg| leg.answered)).await;
+    let (session, _) = world.over(caller).await;
+    let leg = session.summary.legs.values().next().unwrap();
+    assert_eq!((leg.given_up.as_deref(), leg.accepted), (Some("caller-gone"), false));
+}
+
+async fn taken_back(world: &World) {
+    let agent = world.person("kept", presses("1")).await;
+    let caller = world.caller().await;
+    assert_eq!(world.post(caller.call, "take-back", json!({})).await.1["code"], "no-handoff");
+    assert_eq!(world.post(caller.call, "handoff", json!({ "agentId": agent })).await.0, 202);
+    world.until(&caller, with_agent).await;
+    assert_eq!(world.post(caller.call, "take-back", json!({})).await.0, 202);
+    let session = world.until(&caller, back).await;
+    assert_eq!(session.summary.handoff.unwrap().ended.unwrap().1, HandoffEnd::Returned);
+    world.over(caller).await;
+}
+
+#[tokio::test]
+async fn who_declines_is_followed_by_the_next() {
+    let world = World::new().await;
+    let first = world.person("declines", presses("2")).await;
+    let second = world.person("accepts", presses("1")).await;
+    let caller = world.caller().await;
+    assert_eq!(world.post(caller.call, "handoff", json!({ "agentId": first })).await.0, 202);
+    let session = world.until(&caller, with_agent).await;
+    let handoff = session.summary.handoff.as_ref().unwrap();
+    let legs: Vec<_> = handoff.legs.iter().map(|leg| &session.summary.legs[leg]).collect();
+    assert_eq!(legs.len(), 2);
+    assert_eq!((legs[0].given_up.as_deref(), legs[0].accepted), (Some("declined"), false));
+    assert_eq!((legs[1].person.as_ref(), legs[1].accepted), (Some(&second), true));
+    world.over(caller).await;
+}
+
+/// The model names a person, and that person has the caller; for somebody who is away it tells the caller.
+#[tokio::test]
+async fn the_model_hands_over_to_people_by_name() {
+    let script = receptionist()
+        .turn(en::CALLER_HOURS, Answer::call("hand_over", &json!({ "to": "away", "reason": "a complaint" })))
+        .turn(en::CALLER_SLOT, Answer::call("hand_over", &json!({ "to": "here", "reason": "a complaint" })));
+    let world = World::with(script, |_| {}).await;
+    world.person("here", presses("1")).await;
+    let away = world.person("away", PhoneScript::no_answer()).await;
+    let mut agent = world.directory.agent(&away).await.unwrap().unwrap();
+    agent.status = call_session::directory::AgentStatus::Offline;
+    world.directory.put_agent(agent).await.unwrap();
+    let caller = world
+        .caller_who(
+            CallerScript::new()
+                .until_agent_finishes()
+                .say(en::CALLER_HOURS)
+                .until_agent_finishes()
+                .say(en::CALLER_SLOT),
+        )
+        .await;
+    let session = world.until(&caller, with_agent).await;
+    let (first, second) = (&session.tools[0], &session.tools[1]);
+    assert!(first.output.as_ref().unwrap().contains("nobody is available"), "{first:?} {:?}", first.output);
+    assert!(first.output.as_ref().unwrap().contains("away is not there"), "{:?}", first.output);
+    assert!(second.output.as_ref().unwrap().contains("being called"), "{:?}", second.output);
+    let handoff = session.summary.handoff.as_ref().unwrap();
+    assert_eq!((handoff.by.as_str(), handoff.reason.as_str()), ("agent", "a complaint"));
+    let config = world.openai.next_session().await.recording();
+    assert!(format!("{config:?}").contains("anyone"), "the model knows whom it may name");
+    world.over(caller).await;
+}

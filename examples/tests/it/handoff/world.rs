@@ -1,0 +1,252 @@
+//! A server that hands callers over, with a simulated Twilio, a simulated model, and people who are called.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use call_session::{
+    call::{CallSession, CallSummary, Status},
+    directory::{Agent, AgentStatus, Directory},
+    id::{AgentId, SessionId},
+    store::{Query, SessionStore},
+};
+use call_simulator::{
+    audio::fixtures::en,
+    openai::{Answer, OpenAiSimulator, Script, Settings as Manners, Timing},
+    twilio::{CallOptions, CallReport, CallerScript, Number, PhoneScript, TwilioSimulator},
+};
+use examples::{
+    handoff,
+    phone::{Parts, Phone, api::Api},
+    settings::{Arguments, Settings},
+};
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
+use twilio_twiml::{
+    phone::E164,
+    rest::{self, Credentials},
+    sid::CallSid,
+    webhook::signature::AuthToken,
+};
+
+use crate::world::{ACCOUNT, TOKEN};
+
+pub(super) const FAREWELL: &str = "One moment, I am putting you through.";
+
+/// What the model is told when nobody took the call.
+pub(super) const NOT_TAKEN: &str = "nobody took the call";
+
+pub(super) struct World {
+    pub(super) url: String,
+    pub(super) twilio: Arc<TwilioSimulator>,
+    pub(super) store: Arc<dyn SessionStore>,
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) account: rest::Client,
+    pub(super) openai: OpenAiSimulator,
+    callers: AtomicUsize,
+    _stop: oneshot::Sender<()>,
+    _tasks: JoinSet<io::Result<()>>,
+}
+
+/// A model that greets, says what it is told to say, and says goodbye to whoever thanks.
+pub(super) fn receptionist() -> Script {
+    Script::new()
+        .greeting(Answer::say(en::AGENT_GREETING))
+        .when_asked(FAREWELL, Answer::say(en::AGENT_ONE_MOMENT))
+        .when_asked(NOT_TAKEN, Answer::say(en::AGENT_APOLOGY))
+        .when_asked("has finished talking with a colleague", Answer::say(en::AGENT_STILL_THERE))
+        .when_asked("cannot be put through now", Answer::say(en::AGENT_APOLOGY))
+}
+
+/// Somebody who hears the briefing and presses a key.
+pub(super) fn presses(key: &str) -> PhoneScript {
+    PhoneScript::answers(CallerScript::new().until_agent_spoke_for(Duration::from_secs(1)).press(key))
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        Self::with(receptionist(), |_| {}).await
+    }
+
+    pub(super) async fn with(script: Script, change: impl FnOnce(&mut Arguments)) -> Self {
+        let manners = Manners::default().with_timing(Timing::brisk());
+        let openai = OpenAiSimulator::builder().script(script).settings(manners).start().await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let voice_url = format!("{url}/api/twilio/voice").parse().unwrap();
+        let number = Number::new("+815012345678".parse().unwrap(), voice_url);
+        let account = ACCOUNT.parse().unwrap();
+        let twilio = TwilioSimulator::builder().account_sid(account).auth_token(TOKEN).number(number).start().unwrap();
+        let mut served = twilio.serve_rest().await.unwrap();
+        let base_url = served.base_url();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { served.run().await.map(|never| match never {}) });
+
+        let mut arguments = Arguments::default();
+        arguments.openai.openai_api_key = Some("simulated".into());
+        arguments.openai.openai_base_url = Some(openai.base_url());
+        arguments.twilio.twilio_auth_token = Some(TOKEN.into());
+        arguments.twilio.twilio_account_sid = Some(ACCOUNT.into());
+        arguments.twilio.twilio_api_base_url = Some(base_url.clone());
+        arguments.twilio.twilio_calls_per_second = Some("50".into());
+        arguments.server.public_url = Some(url.clone());
+        arguments.server.database_url = Some("memory".into());
+        arguments.conversation.language = Some("en-US".into());
+        arguments.handoff.handoff_farewell = Some(FAREWELL.into());
+        arguments.handoff.handoff_ring = Some("5".into());
+        change(&mut arguments);
+        let settings = Settings::check(&arguments).unwrap();
+        let opened = settings.database.open().await.unwrap();
+        let (store, directory) = (Arc::clone(&opened.store), Arc::clone(&opened.directory));
+        let phone = Phone::new(settings, Parts::new(opened, handoff::tools()).with_model_handing_over()).unwrap();
+        let router = phone.router().merge(Api::new(phone.clone()).router());
+        let (stop, stopped) = oneshot::channel::<()>();
+        tasks.spawn(Box::pin(phone.serve(listener, router, async {
+            let _ = stopped.await;
+        })));
+        let credentials = Credentials::auth_token(AuthToken::new(TOKEN));
+        let config = rest::Config::new(ACCOUNT.parse().unwrap(), credentials).with_base_url(&base_url);
+        Self {
+            url,
+            twilio: Arc::new(twilio),
+            store,
+            directory,
+            account: rest::Client::new(config).unwrap(),
+            openai,
+            callers: AtomicUsize::new(0),
+            _stop: stop,
+            _tasks: tasks,
+        }
+    }
+
+    /// A person of the directory with a telephone that does this.
+    pub(super) async fn person(&self, name: &str, phone: PhoneScript) -> AgentId {
+        person(&*self.directory, &self.twilio, name, phone).await
+    }
+
+    /// Somebody calls, hears the greeting and stays on the line. Gives the call once it is kept with that.
+    pub(super) async fn caller(&self) -> Caller {
+        self.caller_who(CallerScript::new()).await
+    }
+
+    pub(super) async fn caller_who(&self, script: CallerScript) -> Caller {
+        let number = 100 + self.callers.fetch_add(1, Ordering::Relaxed);
+        let from: E164 = format!("+14155550{number}").parse().unwrap();
+        let options = CallOptions::new(script).with_from(from.clone().into()).with_time_limit(Duration::from_secs(150));
+        let twilio = Arc::clone(&self.twilio);
+        let mut line = JoinSet::new();
+        line.spawn(async move { twilio.call(options).await });
+        let call = loop {
+            let position = self.store.feed_end().await.unwrap();
+            let calls = self.store.query(&Query::default().with_limit(1000)).await.unwrap().calls;
+            let Some(call) = calls.into_iter().find(|call| call.from.phone() == Some(&from)) else {
+                self.store.feed_moved(position).await;
+                continue;
+            };
+            break call.id;
+        };
+        let session = until(&*self.store, call, |session| session.transcript.iter().any(|line| line.complete)).await;
+        Caller { call, sid: session.summary.call_sid.unwrap(), line }
+    }
+
+    pub(super) async fn until(&self, call: &Caller, holds: impl Fn(&CallSummary) -> bool) -> CallSession {
+        until(&*self.store, call.call, |session| holds(&session.summary)).await
+    }
+
+    pub(super) async fn post(&self, call: SessionId, door: &str, body: Value) -> (u16, Value) {
+        post(&self.url, call, door, body).await
+    }
+
+    /// Somebody hangs up.
+    pub(super) async fn hangs_up(&self, sid: &CallSid) {
+        self.account.call(sid).end().await.unwrap();
+    }
+
+    /// The only leg of a call's handoff so far.
+    pub(super) async fn leg(&self, call: &Caller) -> CallSid {
+        let named = |call: &CallSummary| call.legs.values().any(|leg| leg.call.is_some() && leg.ended.is_none());
+        let session = self.until(call, named).await;
+        session.summary.legs.values().find(|leg| leg.ended.is_none()).unwrap().call.clone().unwrap()
+    }
+
+    /// Ends a call and everything of its handoff; the call as it is kept in the end, and as Twilio saw it.
+    pub(super) async fn over(&self, call: Caller) -> (CallSession, CallReport) {
+        if !self.store.summary(call.call).await.unwrap().unwrap().status.is_terminal() {
+            // Whoever was quicker has ended it.
+            let _ = self.account.call(&call.sid).end().await;
+        }
+        let Caller { call, mut line, .. } = call;
+        let report = line.join_next().await.unwrap().unwrap();
+        let session = until(&*self.store, call, |session| {
+            session.summary.status.is_terminal() && session.summary.legs.values().all(|leg| leg.ended.is_some())
+        });
+        let session = session.await;
+        for leg in session.summary.legs.values().filter_map(|leg| leg.call.as_ref()) {
+            self.twilio.report(leg).await.unwrap();
+        }
+        (session, report)
+    }
+}
+
+/// A call that is under way.
+pub(super) struct Caller {
+    pub(super) call: SessionId,
+    pub(super) sid: CallSid,
+    pub(super) line: JoinSet<CallReport>,
+}
+
+pub(super) async fn person(
+    directory: &dyn Directory,
+    twilio: &TwilioSimulator,
+    name: &str,
+    phone: PhoneScript,
+) -> AgentId {
+    let id: AgentId = name.parse().unwrap();
+    let number: E164 =
+        format!("+8190{:08}", name.bytes().fold(7_u32, |sum, byte| sum * 31 % 9_999_991 + u32::from(byte)))
+            .parse()
+            .unwrap();
+    twilio.phone(number.clone(), phone);
+    let mut agent = Agent::new(id.clone(), name).with_languages(["en-US"]).with_phone(number);
+    agent.status = AgentStatus::Available;
+    directory.put_agent(agent).await.unwrap();
+    id
+}
+
+/// Waits until this holds for a call. The test's own limit says when it is too late.
+pub(super) async fn until(
+    store: &dyn SessionStore,
+    call: SessionId,
+    holds: impl Fn(&CallSession) -> bool,
+) -> CallSession {
+    loop {
+        let position = store.feed_end().await.unwrap();
+        let session = store.load(call).await.unwrap().unwrap();
+        if holds(&session) {
+            return session;
+        }
+        store.feed_moved(position).await;
+    }
+}
+
+pub(super) async fn post(url: &str, call: SessionId, door: &str, body: Value) -> (u16, Value) {
+    let answer = reqwest::Client::new().post(format!("{url}/api/calls/{call}/{door}")).json(&body).send();
+    let answer = answer.await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+}
+
+pub(super) fn with_agent(call: &CallSummary) -> bool {
+    call.status == Status::WithAgent
+}
+
+/// The agent has the caller again, on another stream, and speaks.
+pub(super) fn back(call: &CallSummary) -> bool {
+    call.status == Status::AiResponding
+        && call.attachments.len() > 1
+        && call.attachments.last().is_some_and(|last| last.node.is_some() && last.detached.is_none())
+}
