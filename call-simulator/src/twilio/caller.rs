@@ -6,7 +6,8 @@ use bytes::{Buf, Bytes};
 use realtime_bridge::media::DtmfDigit;
 
 use super::{
-    frame::{FRAME_BYTES, Frame, SILENCE, SILENT, frames_in},
+    ear::Ear,
+    frame::{FRAME_BYTES, Frame, SILENT, frames_in},
     script::{CallerScript, Phase, RoomPhase, Step},
 };
 
@@ -27,12 +28,12 @@ pub(crate) struct Caller {
     hang_up_at: Option<u64>,
     /// The agent was audible after the caller's last words.
     answered: bool,
-    /// The last two frames that were heard, for words that are waited for.
-    recent: [u8; 2 * FRAME_BYTES],
-    /// Whether these were heard.
-    recognised: bool,
     /// The tick from which on the agent is silent.
     silent_since: u64,
+    /// What was heard after the caller's last words.
+    ear: Ear,
+    /// The agent said what the step at the front waits for.
+    recognised: bool,
 }
 
 /// What the caller perceives in a tick.
@@ -80,9 +81,9 @@ impl Caller {
             busy_until: 0,
             hang_up_at: None,
             answered: false,
-            recent: [SILENCE; 2 * FRAME_BYTES],
-            recognised: false,
             silent_since: 0,
+            ear: Ear::default(),
+            recognised: false,
         }
     }
 
@@ -115,19 +116,18 @@ impl Caller {
     }
 
     fn listen(&mut self, heard: Heard) {
-        self.recent.copy_within(FRAME_BYTES.., 0);
-        self.recent[FRAME_BYTES..].copy_from_slice(&heard.frame);
-        if let Some(Step::Hears(pieces)) = self.steps.front()
-            && !self.recognised
-            && heard.audible
-        {
-            self.recognised = pieces.iter().any(|piece| self.recent.windows(FRAME_BYTES).any(|part| part == piece));
-        }
         if heard.audible {
             self.answered = true;
             self.silent_since = self.tick + 1;
             // Nobody loses patience with somebody who is talking to them.
             self.step_began = self.tick;
+        }
+        // Most callers listen for nothing in particular.
+        if self.steps.iter().any(|step| matches!(step, Step::Hears(..))) {
+            self.ear.hear(&heard.frame);
+        }
+        if let Some(Step::Hears(phrase, _)) = self.steps.front() {
+            self.recognised |= self.ear.search(phrase);
         }
     }
 
@@ -143,14 +143,16 @@ impl Caller {
             Step::AgentSpokeFor(time) => {
                 (heard.speaking_for.is_some_and(|spoken| spoken >= *time), "the agent to speak for some time")
             }
-            Step::Hears(_) => {
-                let silent = self.tick.saturating_sub(self.silent_since);
-                (self.recognised && silent >= self.turn_gap, "the agent to say certain words")
-            }
             Step::AgentFinishes(gap) => {
                 let gap = gap.map_or(self.turn_gap, frames_in);
                 let silent = self.tick.saturating_sub(self.silent_since);
                 (self.answered && silent >= gap, "the agent to speak and to finish")
+            }
+            Step::Hears(_, or_silent_for) => {
+                let silent = self.tick.saturating_sub(self.silent_since);
+                let said = self.recognised && silent >= self.turn_gap;
+                let other = or_silent_for.is_some_and(|time| self.answered && silent >= frames_in(time));
+                (said || other, "the agent to say certain words")
             }
             Step::Say { .. } | Step::Press(_) => (heard.phase >= Phase::Answered, "the call to be answered"),
             Step::DropSocket => (heard.phase == Phase::Streaming, "a media stream"),
@@ -162,10 +164,11 @@ impl Caller {
     fn begin(&mut self, step: Step) -> Option<Act> {
         match step {
             Step::Phase(_) | Step::InRoom | Step::AwaitCue(_) | Step::AgentSpeaks | Step::AgentSpokeFor(_) => None,
-            Step::AgentFinishes(_) | Step::Hears(_) | Step::Together | Step::Alone => {
-                self.recognised = false;
+            Step::AgentFinishes(_) | Step::Hears(..) | Step::Together | Step::Alone => {
                 // The next wait is for the other side's next words.
                 self.answered = false;
+                self.recognised = false;
+                self.ear.forget();
                 None
             }
             Step::GiveCue(cue) => {
@@ -199,6 +202,7 @@ impl Caller {
             let take = self.speech.len().min(FRAME_BYTES);
             self.speech.copy_to_slice(&mut frame[..take]);
             self.answered = false;
+            self.ear.forget();
             // What comes next is another 20 ms away, and patience begins there.
             self.step_began = self.tick + 1;
             self.busy_until = self.tick + 1;
@@ -210,7 +214,7 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{cue::Cue, line::is_audible},
+        super::{cue::Cue, frame::SILENCE, line::is_audible},
         *,
     };
     use crate::audio::fixtures::{self, en, ja};

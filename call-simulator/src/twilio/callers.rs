@@ -19,8 +19,14 @@ impl CallerScript {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
-            "demo-en" => demo([en::CALLER_HOURS, en::CALLER_INTERRUPTS, en::CALLER_SLOT, en::CALLER_THANKS]),
-            "demo-ja" => demo([ja::CALLER_HOURS, ja::CALLER_INTERRUPTS, ja::CALLER_SLOT, ja::CALLER_THANKS]),
+            "demo-en" => demo(
+                [en::CALLER_HOURS, en::CALLER_INTERRUPTS, en::CALLER_SLOT, en::CALLER_THANKS],
+                [en::AGENT_GREETING, en::AGENT_FRIDAY, en::AGENT_SLOT],
+            ),
+            "demo-ja" => demo(
+                [ja::CALLER_HOURS, ja::CALLER_INTERRUPTS, ja::CALLER_SLOT, ja::CALLER_THANKS],
+                [ja::AGENT_GREETING, ja::AGENT_FRIDAY, ja::AGENT_SLOT],
+            ),
             "silent" => Self::new().pause(Duration::from_secs(60)).hang_up(),
             "talks-over-en" => (0..3)
                 .fold(Self::new(), |caller, _| {
@@ -33,16 +39,19 @@ impl CallerScript {
     }
 }
 
-fn demo([hours, interruption, slot, thanks]: [Speech; 4]) -> CallerScript {
+/// Silence after which an agent who follows no script counts as having answered, longer than any tool takes.
+const NO_SCRIPT: Duration = Duration::from_secs(6);
+
+fn demo([hours, interruption, slot, thanks]: [Speech; 4], [greeting, friday, found]: [Speech; 3]) -> CallerScript {
     CallerScript::new()
-        .until_agent_finishes()
+        .until_hears_or_silence_of(greeting, NO_SCRIPT)
         .say(hours)
         .until_agent_spoke_for(Duration::from_millis(2_500))
         .say(interruption)
-        .until_agent_finishes()
+        .until_hears_or_silence_of(friday, NO_SCRIPT)
         .say(slot)
         // The agent looks the hour up: "one moment" is not the answer.
-        .until_agent_is_silent_for(Duration::from_millis(2_500))
+        .until_hears_or_silence_of(found, NO_SCRIPT)
         .say(thanks)
 }
 

@@ -174,10 +174,43 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::audio::fixtures::en;
+    use crate::audio::fixtures::{Speech, en};
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
+    }
+
+    /// When the caller speaks, after an agent who says these one after the other with this much silence before each.
+    fn answers_after(script: CallerScript, agent: &[(Duration, Speech)]) -> Option<Duration> {
+        let mut line = Line::new(script.say(en::CALLER_THANKS), false);
+        line.phase = Phase::Streaming;
+        for (silence, speech) in agent {
+            line.playout.push_audio(Bytes::from(vec![0xFF; super::super::frame::bytes_in(*silence)]));
+            line.playout.push_audio(Bytes::from_static(speech.mulaw));
+        }
+        (0..2_000).find_map(|_| {
+            let now = line.now();
+            line.tick().acts.iter().any(|act| matches!(act, Act::Says(_))).then_some(now)
+        })
+    }
+
+    #[test]
+    fn a_caller_waits_for_what_is_said_and_not_for_a_silence() {
+        let late = [(ms(0), en::AGENT_ONE_MOMENT), (ms(9_000), en::AGENT_SLOT)];
+        let answer = ms(9_000) + en::AGENT_ONE_MOMENT.duration() + en::AGENT_SLOT.duration();
+        let spoke = answers_after(CallerScript::new().until_hears(en::AGENT_SLOT), &late).unwrap();
+        assert!(spoke > answer && spoke < answer + ms(800), "{spoke:?}");
+        let other = [(ms(0), en::AGENT_ONE_MOMENT)];
+        assert_eq!(answers_after(CallerScript::new().until_hears(en::AGENT_SLOT), &other), None);
+        let script = CallerScript::new().until_hears_or_silence_of(en::AGENT_SLOT, ms(4_000));
+        let spoke = answers_after(script, &other).unwrap();
+        assert!(spoke > ms(4_000) && spoke < ms(4_000) + en::AGENT_ONE_MOMENT.duration() + ms(40), "{spoke:?}");
+    }
+
+    #[test]
+    fn what_was_said_while_the_caller_did_something_else_counts() {
+        let script = CallerScript::new().press(&"1".repeat(30)).until_hears(en::AGENT_SLOT);
+        assert_eq!(answers_after(script, &[(ms(500), en::AGENT_SLOT)]), Some(ms(6_000)));
     }
 
     /// A call in virtual time: the caller lets the agent speak, interrupts, and the agent is cut off 100 ms later.

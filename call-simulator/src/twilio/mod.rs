@@ -78,6 +78,7 @@ mod detection;
 mod dial;
 mod document;
 mod dtmf;
+mod ear;
 mod frame;
 mod gather;
 mod interpreter;

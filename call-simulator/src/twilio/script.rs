@@ -1,11 +1,11 @@
 //! What a caller is going to do.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use realtime_bridge::media::DtmfDigit;
 
-use super::{cue::Cue, frame::Frame, line::is_audible};
+use super::{cue::Cue, ear::Phrase};
 use crate::audio::fixtures::Speech;
 
 /// Where a call stands, as a caller could tell if they knew how telephones work.
@@ -86,10 +86,10 @@ pub(super) enum Step {
     GiveCue(Cue),
     AgentSpeaks,
     AgentSpokeFor(Duration),
-    /// Pieces of a recording, one of which has to be heard.
-    Hears(Arc<[Frame]>),
     /// Silent for this long after having been heard; the script's turn gap if `None`.
     AgentFinishes(Option<Duration>),
+    /// Has been heard to say this and then was silent for the script's turn gap, or anything and then for this long.
+    Hears(Phrase, Option<Duration>),
     Pause(Duration),
     Say {
         text: String,
@@ -175,17 +175,21 @@ impl CallerScript {
         self.step(Step::AgentFinishes(Some(time)))
     }
 
-    /// Waits until the agent has said these words, told from everything else by their recording, and then was silent for the
-    /// [turn gap](CallerScript::turn_gap). For a line that changes nothing of what is sent over it: a voice alone, as μ-law.
+    /// Waits until the agent has been heard to say this to its end after the caller's last words, whatever else and
+    /// however late, and then was silent for the [turn gap](CallerScript::turn_gap).
     ///
-    /// # Panics
-    ///
-    /// When the recording has no sound in its second half.
+    /// This is how to wait for an answer that may be long in coming: a silence says nothing of how busy an agent is, or
+    /// the machine that it runs on. The recording is known by how the level of its last three seconds rises and
+    /// falls, so a caller who hears something else at the same time misses it, and one of less than a second is easily
+    /// mistaken.
     pub fn until_hears(self, speech: Speech) -> Self {
-        let (pieces, _) = speech.mulaw[speech.mulaw.len() / 2..].as_chunks();
-        let pieces: Arc<[Frame]> = pieces.iter().copied().filter(is_audible).collect();
-        assert!(!pieces.is_empty(), "{} can be heard", speech.name);
-        self.step(Step::Hears(pieces))
+        self.step(Step::Hears(Phrase::new(speech.mulaw), None))
+    }
+
+    /// As [`until_hears`](CallerScript::until_hears), but an agent who has said something else and then was silent for
+    /// this long will do: for callers who may also meet an agent that has no script.
+    pub fn until_hears_or_silence_of(self, speech: Speech, time: Duration) -> Self {
+        self.step(Step::Hears(Phrase::new(speech.mulaw), Some(time)))
     }
 
     /// Waits until the agent has been speaking for this long, so that what follows interrupts.

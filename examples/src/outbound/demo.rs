@@ -78,7 +78,7 @@ struct Callee {
 }
 
 fn callees() -> [Callee; 4] {
-    let talks = CallerScript::new().until_agent_finishes().say(ja::CALLER_THANKS);
+    let talks = CallerScript::new().until_hears(ja::AGENT_GREETING).say(ja::CALLER_THANKS);
     let callee = |customer, does, phone, status, outcome| Callee { customer, does, phone, status, outcome };
     [
         callee(

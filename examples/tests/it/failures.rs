@@ -75,8 +75,11 @@ async fn a_caller_hears_the_apology_when_the_model_is_not_ready_in_time() {
 async fn a_caller_whose_model_dies_goes_on_with_another_that_knows_what_was_heard() {
     let first = Script::named("drops-en").unwrap();
     let mut world = World::with(model(takes_over()).first_scripts([first]), english).await;
-    let caller =
-        CallerScript::new().until_agent_finishes().say(en::CALLER_HOURS).until_agent_finishes().say(en::CALLER_THANKS);
+    let caller = CallerScript::new()
+        .until_hears(en::AGENT_GREETING)
+        .say(en::CALLER_HOURS)
+        .until_hears(en::AGENT_ONE_MOMENT)
+        .say(en::CALLER_THANKS);
     let report = world.call(caller).await;
 
     assert_eq!(report.end, CallEnd::HungUp, "{}", report.timeline);
@@ -105,7 +108,11 @@ async fn a_caller_whose_second_model_dies_too_hears_the_apology() {
 async fn a_caller_whose_line_is_lost_is_connected_again() {
     let greets = Script::new().greeting(Answer::say(en::AGENT_GREETING));
     let mut world = World::with(model(takes_over()).first_scripts([greets]), english).await;
-    let caller = CallerScript::new().until_agent_finishes().drop_socket().until_agent_finishes().say(en::CALLER_THANKS);
+    let caller = CallerScript::new()
+        .until_hears(en::AGENT_GREETING)
+        .drop_socket()
+        .until_hears(en::AGENT_ONE_MOMENT)
+        .say(en::CALLER_THANKS);
     let report = world.call(caller).await;
     assert_eq!(report.end, CallEnd::HungUp, "{}", report.timeline);
     assert_eq!(report.streams[0].reason, StreamEnd::SocketDropped);
@@ -151,7 +158,7 @@ async fn the_log_names_the_call_and_nothing_private() {
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let world = World::with(model(takes_over()).first_scripts([dies_greeting()]), english).await;
-    let report = world.call(CallerScript::new().until_agent_finishes().say(en::CALLER_THANKS)).await;
+    let report = world.call(CallerScript::new().until_hears(en::AGENT_ONE_MOMENT).say(en::CALLER_THANKS)).await;
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(

@@ -191,7 +191,7 @@ async fn fifty_calls_in_one_second_end_in_fifty_right_sessions() {
     std::fs::create_dir(&folder).unwrap();
     let path = folder.join("calls.db");
     let world = World::new(format!("sqlite:{}", path.display())).await;
-    let talk = CallerScript::new().until_agent_finishes().say(en::CALLER_THANKS);
+    let talk = CallerScript::new().until_hears(en::AGENT_GREETING).say(en::CALLER_THANKS);
     let fates = [PhoneScript::answers(talk), PhoneScript::busy(), PhoneScript::no_answer(), PhoneScript::fails(404)];
     let store = SqliteStore::open(&path).await.unwrap();
     let customers = world.customers(&store, fates.into_iter().cycle().take(50)).await;
@@ -236,7 +236,7 @@ fn silence(report: &CallReport) -> Option<Duration> {
 /// Twenty people who listen to the greeting, wait, and say goodbye.
 async fn call_twenty(world: &World, store: &dyn SessionStore, directory: &dyn Directory) -> Vec<CallSid> {
     // The wait is shorter than the silence after which the agent asks whether anybody is there.
-    let talk = CallerScript::new().until_agent_finishes().pause(Duration::from_secs(9)).say(en::CALLER_THANKS);
+    let talk = CallerScript::new().until_hears(en::AGENT_GREETING).pause(Duration::from_secs(9)).say(en::CALLER_THANKS);
     let customers = world.customers(directory, std::iter::repeat_n(PhoneScript::answers(talk), 20)).await;
     let started = futures_util::future::join_all(customers.iter().map(|customer| world.start(customer))).await;
     wait_for_greetings(store, 20).await;
@@ -333,10 +333,10 @@ async fn callers_do_not_notice_that_postgres_is_away() {
     let world = World::talking(database.url().to_owned(), lengthy()).await;
     let store = PostgresStore::connect(database.url()).await.unwrap();
     let talk = CallerScript::new()
-        .until_agent_finishes()
+        .until_hears(en::AGENT_GREETING)
         .pause(Duration::from_secs(9))
         .say(en::CALLER_HOURS)
-        .until_agent_finishes()
+        .until_hears(en::AGENT_HOURS)
         .pause(Duration::from_secs(9))
         .say(en::CALLER_THANKS);
     let _server = world.serve(0, &[("MACHINE", "ignore")]).await;

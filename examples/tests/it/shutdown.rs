@@ -23,7 +23,7 @@ async fn a_server_that_stops_lets_the_call_finish_and_takes_no_other() {
     assert_eq!(world.get("/healthz").await, (200, "ok".into()));
     assert_eq!(world.get("/readyz").await, (200, "ready".into()));
     let twilio = world.twilio.clone();
-    let caller = CallerScript::new().until_agent_finishes().say(en::CALLER_THANKS);
+    let caller = CallerScript::new().until_hears(en::AGENT_GREETING).say(en::CALLER_THANKS);
     let call = twilio.call(call_simulator::twilio::CallOptions::new(caller));
     let stopping = async {
         world.session().await.wait_for(|recording| recording.of_type("response.done").count() == 1).await.unwrap();

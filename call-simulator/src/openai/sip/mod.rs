@@ -12,7 +12,7 @@
 //! let openai = OpenAiSimulator::builder().script(script).start().await?;
 //! // Start the application with `openai.base_url()`, then ring at its webhook:
 //! let target = WebhookTarget::new("http://127.0.0.1:3000/openai-webhook".parse()?, "whsec_AQIDBAUGBwg=")?;
-//! let caller = CallerScript::new().until_agent_finishes().say(en::CALLER_THANKS).until_agent_finishes().hang_up();
+//! let caller = CallerScript::new().until_hears(en::AGENT_GREETING).say(en::CALLER_THANKS).until_agent_finishes().hang_up();
 //! let report = openai.ring(Ring::new(target, caller)).ended().await;
 //! println!("{}", report.end);
 //! report.recording.save_wav("call.wav")?;

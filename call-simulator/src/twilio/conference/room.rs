@@ -45,6 +45,8 @@ pub(in crate::twilio) struct Room {
     told: Option<Told>,
     mixer: Mixer,
     pub(super) recorder: Option<Recorder>,
+    /// Somebody has been in it.
+    was_entered: bool,
     sequence: u32,
     /// News on their way.
     pub(super) news: Vec<News>,
@@ -153,6 +155,7 @@ impl Room {
             told,
             mixer: Mixer::default(),
             recorder,
+            was_entered: false,
             sequence: 0,
             news: Vec::new(),
         }
@@ -188,6 +191,7 @@ impl Room {
         let Some(member) = self.member(call.as_str()) else { return Ok(()) };
         member.is_in = true;
         let member = member.clone();
+        self.was_entered = true;
         self.tell(ConferenceHappening::Join, ConferenceEvent::Join, now, |news| news.member = Some(member.clone()));
         if matches!(member.traits.beep, Beep::Always | Beep::OnEnter) {
             self.beep(call);
@@ -234,7 +238,11 @@ impl Room {
             news.status = Some(status);
         });
         if !member.is_in {
-            if self.members.is_empty() {
+            if self.members.is_empty() && self.was_entered && self.stage != Stage::Completed {
+                self.end(WhyEnded::LastLeft, None, WhyLeft::HungUp, now);
+                self.tell_end(now);
+            } else if self.members.is_empty() {
+                // Nothing is told of a room that nobody was in.
                 self.stage = Stage::Completed;
             }
             return;

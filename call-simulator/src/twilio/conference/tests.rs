@@ -99,11 +99,16 @@ proptest! {
                 Op::End => room.end_by_api(now),
             }
         }
-        // Everybody looks once more at whether they are out, and then hangs up.
-        for number in inside.clone() {
-            if let Ear::Out(why) = room.hear(&leg(number)) {
-                leave(&mut room, &mut inside, number, why);
-            }
+        // Everybody looks at whether they are out, again after each who was, since that one may have ended the room. Then
+        // they hang up.
+        let out = |room: &mut Room, inside: &[u8]| {
+            inside.iter().find_map(|number| match room.hear(&leg(*number)) {
+                Ear::Out(why) => Some((*number, why)),
+                Ear::Room(_) | Ear::Programme { .. } => None,
+            })
+        };
+        while let Some((number, why)) = out(&mut room, &inside) {
+            leave(&mut room, &mut inside, number, why);
         }
         prop_assert!(room.stage != Stage::Completed || inside.is_empty());
         for number in inside.clone() {

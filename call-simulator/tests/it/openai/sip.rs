@@ -120,11 +120,11 @@ async fn a_whole_call_with_both_voices() {
     let openai = simulator(script).await;
     let mut app = App::start().await;
     let caller = CallerScript::new()
-        .until_agent_finishes()
+        .until_hears(en::AGENT_GREETING)
         .say(en::CALLER_HOURS)
         .until_agent_spoke_for(Duration::from_millis(1_500))
         .say(en::CALLER_INTERRUPTS)
-        .until_agent_finishes()
+        .until_hears(en::AGENT_FRIDAY)
         .press("5")
         .pause(Duration::from_millis(200))
         .hang_up();

@@ -91,9 +91,10 @@ pub async fn run(folder: &Path) -> Result<DemoReport, DemoError> {
     let target = WebhookTarget::new(url.parse().expect("made of an address and a path"), &secret);
     let target = target.expect("digits are a secret").copies(2);
     let caller = CallerScript::new()
-        .until_agent_finishes()
+        .until_hears(ja::AGENT_GREETING)
         .say(ja::CALLER_SLOT)
-        .until_agent_is_silent_for(std::time::Duration::from_secs(3))
+        // The agent looks the hour up, changes the table and writes: "one moment" is not the answer.
+        .until_hears(ja::AGENT_SLOT)
         .say(ja::CALLER_THANKS);
     let (hang_up, over) = oneshot::channel();
     let serving = server.clone().serve(listener, async {
