@@ -160,7 +160,8 @@ impl fmt::Debug for HandoffEvent {
     }
 }
 
-/// Where the caller is, as far as is known.
+/// Where the caller is, as far as is known: where the document leads that the caller's leg has fetched last. Callbacks only
+/// refine that, since they may be older than the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -173,6 +174,10 @@ pub enum Whereabouts {
     Room,
     /// Out of the room, about to be told what comes next.
     Between,
+    /// On the way back to the agent: the line was told to open a stream.
+    Returning,
+    /// Hearing the goodbye.
+    Goodbye,
 }
 
 /// How a handoff ended.
@@ -240,7 +245,10 @@ impl fmt::Debug for Handoff {
 }
 
 impl Handoff {
-    pub(super) fn new(at: Timestamp, plan: HandoffPlan, by: &str, reason: &str) -> Self {
+    /// A handoff that begins. Of the one before it has what is known of the caller, who may still be on the way back.
+    pub(super) fn new(at: Timestamp, plan: HandoffPlan, by: &str, reason: &str, before: Option<Self>) -> Self {
+        let known = before.map(|before| (before.caller, before.caller_since, before.heard, before.past));
+        let (caller, caller_since, heard, past) = known.unwrap_or((Whereabouts::Agent, at, None, Vec::new()));
         Self {
             plan,
             by: by.to_owned(),
@@ -250,13 +258,13 @@ impl Handoff {
             farewell_over: None,
             legs: Vec::new(),
             moving: None,
-            caller: Whereabouts::Agent,
-            caller_since: at,
+            caller,
+            caller_since,
             connected: None,
             ended: None,
             told: false,
-            heard: None,
-            past: Vec::new(),
+            heard,
+            past,
         }
     }
 

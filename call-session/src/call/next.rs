@@ -16,7 +16,8 @@ pub const DRAINED: &str = "drained";
 /// The cause of a stream that was left to press keys. No failure: it comes back.
 pub const KEYS: &str = "keys";
 
-/// The cause of a stream that was over because the caller was moved to a person. No failure: the caller may come back.
+/// The cause of a stream that was left for a person. No failure, and no end of the conversation: if nothing comes of it, the
+/// agent has the caller again.
 pub const HANDED_OVER: &str = "handed-over";
 
 /// The cause of a stream for which there was no model. It was tried for seconds already: the caller is not made to wait
@@ -126,9 +127,11 @@ impl CallSummary {
             return Next::HangUp;
         }
         let failed = |attachment: &&Attachment| match &attachment.detached {
-            Some(end) => end.cause != DRAINED && end.cause != KEYS && end.cause != HANDED_OVER,
-            // One that was announced and never asked about: the announcement was lost, and the line asks for another.
-            None => attachment.node.is_some() || attachment.stream == stream,
+            // What somebody wanted is no failure, such as a redirect to a person.
+            Some(end) => !end.orderly && ![DRAINED, KEYS, HANDED_OVER].contains(&end.cause.as_str()),
+            // One that was never asked about: its announcement was lost, or the line was led elsewhere and nobody was left to
+            // write that down.
+            None => attachment.stream == stream,
         };
         let silent = self.attachments.iter().rev().take_while(|attachment| !attachment.spoken);
         let hopeless = end.is_some_and(|end| end.cause == NO_MODEL);

@@ -83,6 +83,9 @@ pub struct PersonLeg {
     pub dialed: Timestamp,
     /// Which of its handoff's candidates, from 0.
     pub candidate: usize,
+    /// Where the person is reached.
+    #[serde(default)]
+    pub to: Option<Address>,
     /// When the person picked up.
     #[serde(default)]
     pub answered_at: Option<Timestamp>,
@@ -267,7 +270,14 @@ impl CallSummary {
             SessionEvent::Ringing => _ = self.times.ringing.get_or_insert(at),
             SessionEvent::Answered => _ = self.times.answered.get_or_insert(at),
             SessionEvent::PickedUp { by } => self.answered_by = Some(*by),
-            SessionEvent::StreamExpected { stream } => self.attachments.push(Attachment::new(*stream)),
+            SessionEvent::StreamExpected { stream } => {
+                self.attachments.push(Attachment::new(*stream));
+                if let Some(handoff) = &mut self.handoff
+                    && handoff.caller != Whereabouts::Agent
+                {
+                    handoff.caller_at(at, Whereabouts::Returning);
+                }
+            }
             SessionEvent::StreamAttached { stream, sid, node } => {
                 if !self.attachments.iter().any(|known| known.stream == *stream) {
                     self.attachments.push(Attachment::new(*stream));
@@ -277,7 +287,10 @@ impl CallSummary {
                 }
                 self.times.connected.get_or_insert(at);
                 self.times.answered.get_or_insert(at);
-                if let Some(handoff) = &mut self.handoff {
+                // A stream that was expected before the caller went to the room has nobody any more.
+                if let Some(handoff) = &mut self.handoff
+                    && handoff.caller == Whereabouts::Returning
+                {
                     handoff.caller_at(at, Whereabouts::Agent);
                 }
             }
@@ -337,7 +350,7 @@ impl CallSummary {
         if let HandoffEvent::Requested { plan, by, reason } = event {
             self.times.transferring.get_or_insert(at);
             self.moving = false;
-            self.handoff = Some(Handoff::new(at, (**plan).clone(), by, reason));
+            self.handoff = Some(Handoff::new(at, (**plan).clone(), by, reason, self.handoff.take()));
             return;
         }
         let Some(handoff) = &mut self.handoff else { return };
@@ -346,7 +359,8 @@ impl CallSummary {
             HandoffEvent::FarewellOver => handoff.farewell_over = Some(at),
             HandoffEvent::Dialing { leg, person, candidate } => {
                 handoff.legs.push(*leg);
-                self.legs.insert(*leg, PersonLeg::new(person.clone(), at, *candidate));
+                let to = handoff.plan.candidates.get(*candidate).map(|candidate| candidate.to.clone());
+                self.legs.insert(*leg, PersonLeg { to, ..PersonLeg::new(person.clone(), at, *candidate) });
             }
             HandoffEvent::Moving => {
                 handoff.moving = Some(at);
@@ -438,6 +452,7 @@ impl PersonLeg {
             answered: false,
             dialed,
             candidate,
+            to: None,
             answered_at: None,
             accepted: false,
             accepted_at: None,

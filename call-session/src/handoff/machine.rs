@@ -168,6 +168,7 @@ pub fn decide(call: &CallSummary, desk: &Desk, now: Timestamp, fresh: LegId) -> 
     let mut view = View { call, handoff, desk, now, decision: Decision::default() };
     view.legs_over();
     view.referrals_over();
+    view.former_legs();
     if !call.status.is_terminal() && handoff.under_way() {
         view.steps(fresh);
     } else {
@@ -177,6 +178,36 @@ pub fn decide(call: &CallSummary, desk: &Desk, now: Timestamp, fresh: LegId) -> 
         view.effects();
     }
     view.decision
+}
+
+impl CallSummary {
+    /// Whether somebody has to perform a handoff of this call: one is under way, the caller is not yet where it leads, or a
+    /// leg of it may still be alive.
+    #[must_use]
+    pub fn needs_runner(&self) -> bool {
+        let Some(handoff) = &self.handoff else { return false };
+        let unsettled = handoff.under_way() || !self.at_home() || self.is_to_be_told();
+        (!self.status.is_terminal() && unsettled) || self.legs.values().any(|leg| leg.ended.is_none())
+    }
+
+    /// The caller is where the caller shall be.
+    fn at_home(&self) -> bool {
+        let caller = self.handoff.as_ref().map_or(Whereabouts::Agent, |handoff| handoff.caller);
+        match self.place() {
+            Place::Agent => caller == Whereabouts::Agent,
+            Place::Room | Place::Dial(_) | Place::Wait => {
+                !matches!(caller, Whereabouts::Agent | Whereabouts::Returning)
+            }
+            Place::Goodbye => caller == Whereabouts::Goodbye,
+            Place::Gone => true,
+        }
+    }
+
+    /// The agent has yet to tell the caller that it came to nothing.
+    fn is_to_be_told(&self) -> bool {
+        let failed = |handoff: &Handoff| matches!(handoff.ended, Some((_, HandoffEnd::Failed(_)))) && !handoff.told;
+        !self.status.is_terminal() && self.handoff.as_ref().is_some_and(failed)
+    }
 }
 
 /// What becomes of a connected call when the person is gone.
@@ -230,22 +261,26 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Of a handoff before this one nobody is wanted any more.
+    fn former_legs(&mut self) {
+        for (id, leg) in &self.call.legs {
+            if leg.is_wanted() && !self.handoff.legs.contains(id) {
+                self.give_up(*id, "released");
+            }
+        }
+    }
+
     /// Nobody is wanted any more.
     fn release(&mut self) {
         for (id, leg) in self.dialled() {
-            if leg.is_wanted() {
+            if leg.is_wanted() && self.handoff.legs.contains(id) {
                 let cause = if self.call.status.is_terminal() { "caller-gone" } else { "released" };
                 self.give_up(*id, cause);
             }
         }
-        if self.tells() && self.due(after(self.ended_at(), TELLING)) {
+        if self.call.is_to_be_told() && self.due(after(self.ended_at(), TELLING)) {
             self.propose(HandoffEvent::Told);
         }
-    }
-
-    fn tells(&self) -> bool {
-        let failed = matches!(self.handoff.ended, Some((_, HandoffEnd::Failed(_))));
-        failed && !self.handoff.told && !self.call.status.is_terminal()
     }
 
     fn ended_at(&self) -> Timestamp {
@@ -405,7 +440,8 @@ impl View<'_> {
             self.tell();
         }
         self.look();
-        let settled = self.call.status.is_terminal() || (!self.handoff.under_way() && self.at_home() && !self.tells());
+        let settled = self.call.status.is_terminal()
+            || (!self.handoff.under_way() && self.call.at_home() && !self.call.is_to_be_told());
         self.decision.done = settled && self.call.legs.values().all(|leg| leg.ended.is_some());
     }
 
@@ -433,8 +469,9 @@ impl View<'_> {
             let unknown = leg.call.is_none() && leg.ended.is_none() && !dial.running;
             let by_the_line = self.handoff.plan.route == Route::Direct && self.due(after(leg.dialed, LOOK_CLOSELY));
             if unknown && (by_the_line || !self.desk.is_mine(*id) || dial.times > 0) {
-                let Some(candidate) = self.handoff.plan.candidates.get(leg.candidate) else { continue };
-                let effect = Effect::FindLeg { leg: *id, candidate: candidate.clone(), since: leg.dialed };
+                let Some(to) = &leg.to else { continue };
+                let candidate = Candidate::new(leg.person.clone(), to.clone());
+                let effect = Effect::FindLeg { leg: *id, candidate, since: leg.dialed };
                 self.start(effect, Duration::from_secs(1));
             }
         }
@@ -462,16 +499,6 @@ impl View<'_> {
         }
     }
 
-    /// The caller is where the caller shall be.
-    fn at_home(&self) -> bool {
-        match (self.call.place(), self.handoff.caller) {
-            (Place::Agent, place) => place == Whereabouts::Agent,
-            (Place::Room | Place::Dial(_) | Place::Wait, place) => place != Whereabouts::Agent,
-            (Place::Goodbye, _) => false,
-            (Place::Gone, _) => true,
-        }
-    }
-
     fn move_caller(&mut self) {
         let Some(call) = self.call.call_sid.clone() else { return };
         let to = self.call.place();
@@ -479,21 +506,24 @@ impl View<'_> {
         let out = matches!(to, Place::Room | Place::Dial(_) | Place::Wait);
         if out && caller == Whereabouts::Agent {
             self.move_out(call, to);
-        } else if out && matches!(caller, Whereabouts::OnTheWay | Whereabouts::Between) {
-            // The document is on its way. If nothing comes of it, it is given anew, but not to a caller in the room.
-            let looked = self.desk.tried(Task::Look).ended.is_some_and(|at| at > self.handoff.caller_since);
-            if self.due(after(self.handoff.caller_since.max(self.desk.since), ON_THE_WAY)) && looked {
+        } else if out && matches!(caller, Whereabouts::OnTheWay | Whereabouts::Between | Whereabouts::Returning) {
+            // The document is on its way. If nothing comes of it, it is given anew, but not to a caller in the room, which
+            // is only known some time after the caller would have come there.
+            let since = self.handoff.caller_since.max(self.desk.since);
+            let looked = self.desk.tried(Task::Look).well.is_some_and(|at| at > after(since, ON_THE_WAY / 2));
+            if self.due(after(since, ON_THE_WAY)) && looked {
                 self.start(Effect::RedirectCaller { call, to }, ON_THE_WAY);
             }
-        } else if !out && !self.at_home() {
+        } else if !out && !self.call.at_home() {
             self.move_back(call, to);
         }
     }
 
     fn move_out(&mut self, call: CallSid, to: Place) {
         let tried = self.desk.tried(Task::MoveOut);
-        // Whoever had it before may have moved the caller already.
-        if self.desk.inherited && self.desk.tried(Task::Look).ended.is_none() {
+        // Whoever had it before may have moved the caller already, and the document be on its way.
+        let inherited = self.desk.inherited;
+        if inherited && (self.desk.tried(Task::Look).ended.is_none() || !self.due(after(self.desk.since, REDIRECTED))) {
             return;
         }
         if tried.times < MOVES {
@@ -520,15 +550,17 @@ impl View<'_> {
         let taker = self.call.legs.values().any(|leg| leg.accepted && leg.ended.is_some());
         let alone = self.handoff.caller == Whereabouts::Room && !taker;
         let ended = self.ended_at().max(self.handoff.caller_since);
-        // When the person leaves the room closes, and the caller's leg asks by itself.
-        if alone || self.due(after(ended, BY_ITSELF)) {
+        // When the person leaves the room closes, and the caller's leg asks by itself. The stream that it is told to open may
+        // take a while; if it fails, the leg asks again.
+        let by_itself = if self.handoff.caller == Whereabouts::Returning { ON_THE_WAY } else { BY_ITSELF };
+        if alone || self.due(after(ended, by_itself)) {
             self.start(Effect::RedirectCaller { call, to }, REDIRECTED);
         }
     }
 
     fn tell(&mut self) {
         let here = self.call.place() == Place::Agent && self.handoff.caller == Whereabouts::Agent;
-        if self.tells()
+        if self.call.is_to_be_told()
             && here
             && let Some((_, HandoffEnd::Failed(cause))) = &self.handoff.ended
         {
@@ -541,7 +573,7 @@ impl View<'_> {
         let legs = self.call.legs.iter().filter(|(_, leg)| alive(leg));
         let legs: Vec<_> = legs.filter_map(|(id, leg)| Some((*id, leg.call.clone()?))).collect();
         let over = self.call.status.is_terminal();
-        if over && legs.is_empty() || !over && self.handoff.ended.is_some() && legs.is_empty() && self.at_home() {
+        if over && legs.is_empty() || !over && self.handoff.ended.is_some() && legs.is_empty() && self.call.at_home() {
             return;
         }
         if self.call.call_sid.is_none() && legs.is_empty() {
@@ -555,7 +587,7 @@ impl View<'_> {
         let quiet = self.handoff.plan.limits.ring + RING_MARGIN;
         let silent = self.call.legs.values().any(|leg| rings(leg) && after(leg.dialed, quiet) <= self.now);
         let close =
-            silent || unsettled || !self.at_home() || refused > 0 || self.handoff.caller == Whereabouts::OnTheWay;
+            silent || unsettled || !self.call.at_home() || refused > 0 || self.handoff.caller == Whereabouts::OnTheWay;
         let pause = if close { LOOK_CLOSELY } else { LOOK };
         let due = match tried.ended {
             _ if tried.running => return,

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     call::{
-        CallSession, CallSummary, Ending, HandoffEvent, HandoffMode, Mode, PersonLeg, Place, SessionEvent, Status,
-        Whereabouts,
+        CallSession, CallSummary, Ending, HandoffEvent, HandoffMode, Mode, NEVER_PLACED, PersonLeg, Place,
+        SessionEvent, Status, Whereabouts,
     },
     id::{LegId, SessionId},
 };
@@ -200,16 +200,18 @@ pub fn leg_place(call: &CallSummary, id: LegId, sid: &CallSid) -> LegPlace {
 pub fn caller_fetched(call: &CallSession) -> Vec<SessionEvent> {
     let Some(handoff) = &call.summary.handoff else { return Vec::new() };
     if let Place::Dial(id) = call.summary.place()
-        && call.summary.legs.get(&id).is_some_and(|leg| leg.call.is_some())
+        && let Some(leg) = call.summary.legs.get(&id)
+        && (leg.call.is_some() || handoff.caller == Whereabouts::Room)
     {
         // That one was dialled already, and the caller is not with them any more. Nobody is dialled twice as the same leg.
-        let mut events = vec![give_up(id, "left")];
+        let mut events = vec![give_up(id, if leg.call.is_some() { "left" } else { NEVER_PLACED })];
         events.extend(handoff.connected.map(|_| closing(handoff.plan.after).into()));
         return events;
     }
     let place = match call.summary.place() {
         Place::Room if handoff.caller != Whereabouts::Room => Whereabouts::OnTheWay,
         Place::Dial(_) => Whereabouts::Room,
+        Place::Goodbye => Whereabouts::Goodbye,
         // A stream says itself that it is up; turn by turn there is none.
         Place::Agent if call.summary.mode == Mode::Conference => Whereabouts::Agent,
         _ => return Vec::new(),
@@ -245,7 +247,7 @@ pub fn room_progress(call: &CallSession, told: &ConferenceProgress) -> Vec<Sessi
     let call = &call.summary;
     let Some(sid) = &told.call_sid else { return Vec::new() };
     if call.call_sid.as_ref() == Some(sid) {
-        return caller_in_room(told);
+        return caller_in_room(call, told);
     }
     let Some((id, leg)) = call.legs.iter().find(|(_, leg)| leg.call.as_ref() == Some(sid)) else { return Vec::new() };
     match told.event {
@@ -258,15 +260,21 @@ pub fn room_progress(call: &CallSession, told: &ConferenceProgress) -> Vec<Sessi
     }
 }
 
-fn caller_in_room(told: &ConferenceProgress) -> Vec<SessionEvent> {
-    let place = match told.event {
-        ConferenceHappening::Join => Whereabouts::Room,
-        ConferenceHappening::Leave => Whereabouts::Between,
-        _ => return Vec::new(),
+fn caller_in_room(call: &CallSummary, told: &ConferenceProgress) -> Vec<SessionEvent> {
+    let Some(handoff) = &call.handoff else { return Vec::new() };
+    let leaves = told.event == ConferenceHappening::Leave;
+    // A conference that the caller was in before tells late that the caller left it.
+    let here = handoff.heard.as_ref().is_none_or(|(known, _)| *known == told.conference_sid);
+    let place = match (&told.event, handoff.caller) {
+        (ConferenceHappening::Join, Whereabouts::OnTheWay | Whereabouts::Between) => Some(Whereabouts::Room),
+        (ConferenceHappening::Leave, Whereabouts::Room) if here => Some(Whereabouts::Between),
+        // The caller's leg has another document since: that it was in the room is no news any more.
+        _ => None,
     };
     let number = told.sequence_number.map(|number| (told.conference_sid.clone(), number));
-    let mut events = vec![HandoffEvent::CallerAt { place, told: number }.into()];
-    if place == Whereabouts::Between && told.participant_call_status == Some(CallStatus::Completed) {
+    let mut events: Vec<SessionEvent> =
+        place.map(|place| HandoffEvent::CallerAt { place, told: number }.into()).into_iter().collect();
+    if leaves && told.participant_call_status == Some(CallStatus::Completed) {
         events.push(SessionEvent::Ended(Ending::new(Status::Completed, "caller-hung-up")));
     }
     events

@@ -1,14 +1,14 @@
 //! Performs handoffs: writes down, acts, writes down what came of it.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::Future, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 use twilio_twiml::{sid::CallSid, words::CallStatus};
 
 use super::{
-    desk::Desk,
+    desk::{Desk, after},
     machine::{Decision, Effect, decide},
     news::{leg_ended, leg_progress, room_name},
     plan::Candidate,
@@ -22,6 +22,8 @@ use crate::{
 
 /// The pause after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How long a list of who is in a room may show somebody who is not.
+const LISTED: Duration = Duration::from_secs(4);
 /// The longest sleep: feeds wake earlier, but one that does not is no reason to sleep for ever.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 
@@ -48,15 +50,6 @@ pub struct HandoffRunner<S: ?Sized> {
     node: NodeId,
 }
 
-impl CallSummary {
-    /// Whether somebody has to perform a handoff of this call: one is under way, or a leg of it may still be alive.
-    #[must_use]
-    pub fn needs_runner(&self) -> bool {
-        let Some(handoff) = &self.handoff else { return false };
-        (handoff.under_way() && !self.status.is_terminal()) || self.legs.values().any(|leg| leg.ended.is_none())
-    }
-}
-
 impl<S: SessionStore + ?Sized> HandoffRunner<S> {
     /// A runner of this server.
     #[must_use]
@@ -81,21 +74,31 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
     ///
     /// Dropped at any point, another runner can go on.
     pub async fn run(&self, session: SessionId) -> Result<RunEnd, UpdateError> {
-        let mut desk = None;
-        let mut doing = FuturesUnordered::new();
+        let mut desk: Option<Desk> = None;
+        let mut doing = Doing::default();
         loop {
-            let position = self.store.feed_end().await.unwrap_or_default();
-            let decided = match self.decide(session, &mut desk).await {
+            // What was done is written down before anything else is decided on.
+            while let Some((effect, done)) = doing.finished.pop_front() {
+                if let Some(desk) = &mut desk {
+                    desk.end(&effect, done.well, self.clock.now());
+                }
+                doing.beside(self.note(session, &done)).await?;
+            }
+            let position = doing.beside(self.store.feed_end()).await.unwrap_or_default();
+            let decided = match doing.beside(self.decide(session, &mut desk)).await {
                 Ok(Ok(decided)) => decided,
                 Ok(Err(end)) => return Ok(end),
                 Err(error) if error.retryable() => {
-                    sleep(STORE_PAUSE).await;
+                    doing.beside(sleep(STORE_PAUSE)).await;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
+            if !doing.finished.is_empty() {
+                continue;
+            }
             let (call, decision) = decided;
-            if decision.done && doing.is_empty() {
+            if decision.done && doing.running.is_empty() {
                 return Ok(RunEnd::Done);
             }
             for effect in decision.effects {
@@ -103,21 +106,15 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
                     desk.begin(&effect);
                 }
                 let Some(work) = self.work(&call, effect) else { continue };
-                doing.push(work);
+                doing.running.push(work);
             }
             let now = self.clock.now();
             let wait = decision.wake.map_or(LONGEST_SLEEP, |wake| {
                 Duration::try_from(wake.duration_since(now)).unwrap_or_default().min(LONGEST_SLEEP)
             });
             tokio::select! {
-                // What was done is written down before anything else is decided on.
                 biased;
-                Some((effect, done)) = doing.next() => {
-                    if let Some(desk) = &mut desk {
-                        desk.end(&effect, done.well, self.clock.now());
-                    }
-                    self.note(session, &done).await?;
-                }
+                Some(done) = doing.running.next() => doing.finished.push_back(done),
                 () = self.store.feed_moved(position) => {}
                 () = sleep(wait) => {}
             }
@@ -203,9 +200,9 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
     }
 
     /// The doing of an effect, as a future that owns what it needs.
-    fn work(&self, call: &CallSummary, effect: Effect) -> Option<impl Future<Output = (Effect, Done)> + Send + use<S>> {
+    fn work(&self, call: &CallSummary, effect: Effect) -> Option<BoxFuture<'static, (Effect, Done)>> {
         let (telephone, agent) = (Arc::clone(&self.telephone), Arc::clone(&self.agent));
-        let session = call.id;
+        let (session, now) = (call.id, self.clock.now());
         let dial = match &effect {
             Effect::Dial { leg, candidate } | Effect::FindLeg { leg, candidate, .. } => {
                 Some(self.dial(call, *leg, candidate)?)
@@ -215,10 +212,32 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
         // A number that was called before is called again as another leg.
         let known: Vec<_> = call.legs.values().filter_map(|leg| leg.call.clone()).collect();
         tracing::debug!(%session, effect = effect.name(), "handing over");
-        Some(async move {
-            let done = perform(&*telephone, &*agent, session, &effect, dial.as_ref(), &known).await;
+        Some(Box::pin(async move {
+            let done = perform(&*telephone, &*agent, session, now, &effect, dial.as_ref(), &known).await;
             (effect, done)
-        })
+        }))
+    }
+}
+
+/// What is being done, and what was done and is not written down yet.
+#[derive(Default)]
+struct Doing {
+    running: FuturesUnordered<BoxFuture<'static, (Effect, Done)>>,
+    finished: VecDeque<(Effect, Done)>,
+}
+
+impl Doing {
+    /// Waits for something, such as a store that is away, and goes on with what is being done meanwhile: what was begun
+    /// belongs to the moment in which it was decided on.
+    async fn beside<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        let mut wait = pin!(wait);
+        loop {
+            tokio::select! {
+                biased;
+                came = &mut wait => return came,
+                Some(done) = self.running.next() => self.finished.push_back(done),
+            }
+        }
     }
 }
 
@@ -241,8 +260,10 @@ enum News {
 }
 
 /// What Twilio says of everybody.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
+    /// When it was asked.
+    asked: Timestamp,
     caller: Option<(CallSid, Option<CallStatus>)>,
     legs: Vec<(LegId, CallSid, Option<CallStatus>)>,
     present: Vec<CallSid>,
@@ -286,8 +307,13 @@ impl Seen {
                 events.push(HandoffEvent::PersonArrived { leg: *id }.into());
             }
         }
-        // Only presence is believed: what is not shown may be shown late.
-        if call.summary.call_sid.as_ref().is_some_and(|sid| self.present.contains(sid)) {
+        // Only presence is believed, of one who may be there: lists are late.
+        let may_be = call.summary.handoff.as_ref().is_some_and(|handoff| match handoff.caller {
+            Whereabouts::OnTheWay => true,
+            Whereabouts::Between => after(handoff.caller_since, LISTED) < self.asked,
+            _ => false,
+        });
+        if may_be && call.summary.call_sid.as_ref().is_some_and(|sid| self.present.contains(sid)) {
             events.push(HandoffEvent::CallerAt { place: Whereabouts::Room, told: None }.into());
         }
         events
@@ -302,6 +328,7 @@ async fn perform(
     telephone: &dyn Telephone,
     agent: &dyn CallerAgent,
     session: SessionId,
+    now: Timestamp,
     effect: &Effect,
     dial: Option<&Dial>,
     known: &[CallSid],
@@ -342,7 +369,7 @@ async fn perform(
             done(telephone.redirect(session, call).await.is_ok(), News::Nothing)
         }
         (Effect::Look { caller, legs, room }, _) => {
-            let (well, seen) = look(telephone, session, caller.as_ref(), legs, *room).await;
+            let (well, seen) = look(telephone, session, now, caller.as_ref(), legs, *room).await;
             done(well, News::Seen(Box::new(seen)))
         }
         (Effect::Dial { .. } | Effect::FindLeg { .. }, None) => done(false, News::Nothing),
@@ -353,11 +380,12 @@ async fn perform(
 async fn look(
     telephone: &dyn Telephone,
     session: SessionId,
+    asked: Timestamp,
     caller: Option<&CallSid>,
     legs: &[(LegId, CallSid)],
     room: bool,
 ) -> (bool, Seen) {
-    let (mut well, mut seen) = (true, Seen::default());
+    let (mut well, mut seen) = (true, Seen { asked, caller: None, legs: Vec::new(), present: Vec::new() });
     if let Some(caller) = caller {
         match telephone.status(caller).await {
             Ok(status) => seen.caller = Some((caller.clone(), status)),

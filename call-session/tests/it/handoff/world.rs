@@ -1,6 +1,8 @@
 //! Twilio as a model: a caller's leg, persons' legs, one room, documents and callbacks, in virtual time and with hardship.
 
 mod api;
+mod caller;
+mod checks;
 mod persons;
 
 use std::{
@@ -10,10 +12,10 @@ use std::{
 };
 
 use call_session::{
-    call::{CallSession, Ending, Place, SessionEvent, Status},
-    handoff::{Clock, Verdict, caller_fetched, caller_leaves_room, leg_machine, leg_progress, room_progress},
-    id::{LegId, NodeId, SessionId, StreamId},
-    store::{self, memory::MemoryStore},
+    call::{CallSession, Ending, SessionEvent, Status},
+    handoff::{Clock, Verdict, leg_machine, leg_progress, room_progress},
+    id::{LegId, SessionId, StreamId},
+    store::{self, SessionStore},
 };
 use tokio::{
     sync::Notify,
@@ -26,6 +28,7 @@ use twilio_twiml::{
 };
 
 use super::chance::Chance;
+use crate::hardship::HardStore;
 
 /// What a person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,23 +37,31 @@ pub(super) enum Habit {
     Busy,
     Unreachable,
     Accepts,
+    /// As the time for a decision is over.
     AcceptsLate,
     AcceptsTwice,
+    /// As the time for ringing is over.
+    AnswersLate,
+    /// Accepts, and hangs up before the caller can be there.
+    AcceptsAndLeaves,
     Declines,
     SaysNothing,
     HangsUpInBriefing,
     Voicemail,
 }
 
-const HABITS: [Habit; 12] = [
+const HABITS: [Habit; 15] = [
     Habit::NoAnswer,
     Habit::Busy,
     Habit::Unreachable,
     Habit::Accepts,
     Habit::Accepts,
     Habit::Accepts,
+    Habit::Accepts,
     Habit::AcceptsLate,
     Habit::AcceptsTwice,
+    Habit::AnswersLate,
+    Habit::AcceptsAndLeaves,
     Habit::Declines,
     Habit::SaysNothing,
     Habit::HangsUpInBriefing,
@@ -79,9 +90,24 @@ struct Leg {
     status: CallStatus,
     created: Instant,
     direct: bool,
+    /// The line puts them through by itself when they pick up.
+    cold: bool,
     in_room: bool,
+    /// When the leg last came to the room or left it: lists lag.
+    moved: Option<Instant>,
     accepted: bool,
     alone_since: Option<Instant>,
+}
+
+/// Which of our doors the caller's leg asks.
+#[derive(Debug, Clone)]
+enum Door {
+    /// Of a redirect, or of the wait for the next direct dial.
+    Redirect,
+    /// What follows the room, or a direct dial, of which the status is told.
+    AfterRoom(Option<CallStatus>),
+    /// What follows a stream.
+    AfterStream(StreamId),
 }
 
 #[derive(Debug)]
@@ -92,12 +118,25 @@ enum Happening {
     LegAsks(usize, u32),
     LegSays(usize, Verdict),
     Machine(usize),
-    CallerAsks { after_room: Option<CallStatus>, left: bool, tries: u32, epoch: u32 },
+    CallerAsks { door: Door, tries: u32, epoch: u32 },
     StreamUp(StreamId, u32),
+    StreamOver { stream: StreamId, cause: &'static str, orderly: bool },
+    StreamLost,
+    GoodbyeOver(u32),
     CallerHangsUp,
     Status(usize, CallStatus),
     CallerOver,
     Room(Form),
+}
+
+/// How much goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weather {
+    /// Only servers die.
+    Calm,
+    Hard,
+    /// Most callbacks are lost, too.
+    Deaf,
 }
 
 #[derive(Debug)]
@@ -106,16 +145,22 @@ struct State {
     queue: BTreeMap<(Instant, u64), Happening>,
     number: u64,
     caller: At,
+    caller_since: Instant,
     /// Counts the caller's documents: what an older one would have done is void.
     epoch: u32,
+    stream: Option<StreamId>,
     silent_since: Option<Instant>,
+    waits_since: Option<Instant>,
+    left_room: Option<Instant>,
+    gone: Option<Instant>,
     legs: Vec<Leg>,
     conference: u32,
     told: u32,
     crash_in: Option<u32>,
-    hard: bool,
-    cold: bool,
-    trace: Vec<String>,
+    weather: Weather,
+    /// How often the agent told the caller that nobody takes the call.
+    failures_told: u32,
+    trace: Vec<(Duration, String)>,
     wrongs: Vec<String>,
     together: Option<Instant>,
     longest_together: Duration,
@@ -127,7 +172,8 @@ struct State {
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) session: SessionId,
-    pub(super) store: Arc<MemoryStore>,
+    /// As the servers that perform handoffs have it. The doors have what is in it: one that has no store says nothing.
+    pub(super) store: Arc<HardStore>,
     pub(super) crash: Notify,
     caller: CallSid,
     began: Instant,
@@ -136,31 +182,35 @@ pub(super) struct World {
 }
 
 const EPOCH: &str = "2026-11-21T09:00:00Z";
-/// The longest the caller may hear nothing.
-const SILENCE: Duration = Duration::from_secs(4);
-/// How late what happened in the room may be known.
-const NEAR: Duration = Duration::from_secs(8);
-/// The longest a person may be in the room without the caller.
-const ALONE: Duration = Duration::from_secs(40);
 
 impl World {
-    pub(super) fn new(seed: u64, session: SessionId, store: Arc<MemoryStore>, caller: CallSid) -> Self {
+    pub(super) fn new(seed: u64, session: SessionId, caller: CallSid) -> Self {
         let mut chance = Chance::new(seed);
-        let hard = chance.percent(70);
+        let weather = match chance.below(100) {
+            0..28 => Weather::Calm,
+            28..94 => Weather::Hard,
+            _ => Weather::Deaf,
+        };
+        let now = Instant::now();
         let state = State {
             chance,
             queue: BTreeMap::new(),
             number: 0,
             caller: At::Agent,
+            caller_since: now,
             epoch: 0,
+            stream: None,
             silent_since: None,
+            waits_since: None,
+            left_room: None,
+            gone: None,
             legs: Vec::new(),
             conference: 0,
             told: 0,
             crash_in: None,
-            hard,
-            cold: false,
-            trace: Vec::new(),
+            weather,
+            failures_told: 0,
+            trace: vec![(Duration::ZERO, format!("the weather is {weather:?}"))],
             wrongs: Vec::new(),
             together: None,
             longest_together: Duration::ZERO,
@@ -169,7 +219,8 @@ impl World {
             near: false,
         };
         let (crash, moved) = (Notify::new(), Notify::new());
-        Self { session, store, crash, caller, began: Instant::now(), moved, state: Mutex::new(state) }
+        let store = Arc::new(HardStore::default());
+        Self { session, store, crash, caller, began: now, moved, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -180,40 +231,52 @@ impl World {
         ask(&mut self.state().chance)
     }
 
+    /// So many times in a hundred, if times are hard.
+    fn mishap(&self, chance: u64) -> bool {
+        let state = &mut *self.state();
+        state.weather != Weather::Calm && state.chance.percent(chance)
+    }
+
     pub(super) fn say(&self, line: impl std::fmt::Display) {
         let at = self.began.elapsed();
-        self.state().trace.push(format!("{:8.3} {line}", at.as_secs_f64()));
+        self.state().trace.push((at, line.to_string()));
     }
 
-    fn wrong(&self, line: impl std::fmt::Display) {
+    pub(super) fn wrong(&self, line: impl std::fmt::Display) {
         self.say(format!("WRONG: {line}"));
         self.state().wrongs.push(line.to_string());
-    }
-
-    pub(super) fn trace(&self) -> String {
-        self.state().trace.join("\n")
     }
 
     pub(super) fn wrongs(&self) -> Vec<String> {
         self.state().wrongs.clone()
     }
 
-    pub(super) fn caller_gone(&self) -> bool {
-        self.state().caller == At::Gone
-    }
-
-    /// Caller and person were there at the same time, as far as callbacks could tell.
-    pub(super) fn near(&self) -> bool {
-        self.state().near
-    }
-
-    pub(super) fn longest_together(&self) -> Duration {
-        let state = self.state();
-        state.together.map_or(state.longest_together, |at| state.longest_together.max(at.elapsed()))
-    }
-
-    pub(super) fn cold(&self, cold: bool) {
-        self.state().cold = cold;
+    /// What happened out there and what was written down of it, by time.
+    pub(super) async fn timeline(&self) -> String {
+        let began: jiff::Timestamp = EPOCH.parse().unwrap();
+        let mut lines = self.state().trace.clone();
+        let names: BTreeMap<_, _> = {
+            let state = self.state();
+            state.legs.iter().map(|leg| (leg.id.to_string(), leg.name.clone())).collect()
+        };
+        for recorded in self.store.inner().history(self.session).await.unwrap() {
+            let at = Duration::try_from(recorded.stamped.at.duration_since(began)).unwrap_or_default();
+            let mut line = match &recorded.stamped.event {
+                SessionEvent::Handoff(event) => {
+                    let whole = serde_json::to_value(event).unwrap();
+                    let details = ["leg", "cause", "place", "by"].iter().filter_map(|name| whole[name].as_str());
+                    format!("    written: {} {}", event.name(), details.collect::<Vec<_>>().join(" "))
+                }
+                event => format!("    written: {}", event.name()),
+            };
+            for (id, name) in &names {
+                line = line.replace(id, name);
+            }
+            lines.push((at, line));
+        }
+        lines.sort_by_key(|(at, _)| *at);
+        let lines: Vec<_> = lines.iter().map(|(at, line)| format!("{:8.3} {line}", at.as_secs_f64())).collect();
+        lines.join("\n")
     }
 
     pub(super) fn crash_after(&self, steps: Option<u32>) {
@@ -224,9 +287,8 @@ impl World {
         self.later(wait, Happening::CallerHangsUp);
     }
 
-    pub(super) fn alive(&self) -> Vec<String> {
-        let state = self.state();
-        state.legs.iter().filter(|leg| !over(&leg.status)).map(|leg| leg.name.clone()).collect()
+    pub(super) fn stream_breaks_in(&self, wait: Duration) {
+        self.later(wait, Happening::StreamLost);
     }
 
     fn later(&self, wait: Duration, what: Happening) {
@@ -242,9 +304,13 @@ impl World {
     fn callback(&self, make: impl Fn() -> Happening) {
         let (delays, lost) = {
             let state = &mut *self.state();
-            let lost = state.hard && state.chance.percent(6);
-            let times = if state.hard && state.chance.percent(15) { 2 } else { 1 };
-            let slow = if state.hard { 2500 } else { 120 };
+            let (loss, repeated, slow) = match state.weather {
+                Weather::Calm => (0, 0, 120),
+                Weather::Hard => (6, 15, 2500),
+                Weather::Deaf => (70, 15, 8000),
+            };
+            let lost = state.chance.percent(loss);
+            let times = if state.chance.percent(repeated) { 2 } else { 1 };
             let delays: Vec<_> = (0..times).map(|_| state.chance.millis(20, slow)).collect();
             (delays, lost)
         };
@@ -271,91 +337,16 @@ impl World {
         }
     }
 
-    fn check(&self) {
-        let mut found = Vec::new();
-        {
-            let state = &mut *self.state();
-            let caller_there = state.caller == At::Room;
-            let accompanied = matches!(state.caller, At::Direct(_));
-            let mut persons = 0;
-            for leg in &mut state.legs {
-                let there = leg.in_room && !over(&leg.status);
-                persons += u32::from(there);
-                let alone = there && !caller_there && !accompanied;
-                leg.alone_since = if alone { leg.alone_since.or_else(|| Some(Instant::now())) } else { None };
-                if leg.alone_since.is_some_and(|since| since.elapsed() > ALONE) {
-                    found.push(format!("{} is alone in the room", leg.name));
-                }
-            }
-            if persons > 1 {
-                found.push("two persons are in the room".to_owned());
-            }
-            let together = persons > 0 && (caller_there || accompanied);
-            let now = Instant::now();
-            state.caller_seen = if caller_there || accompanied { Some(now) } else { state.caller_seen };
-            state.person_seen = if persons > 0 { Some(now) } else { state.person_seen };
-            if let (Some(caller), Some(person)) = (state.caller_seen, state.person_seen) {
-                state.near |= caller.max(person) - caller.min(person) < NEAR;
-            }
-            match (together, state.together) {
-                (true, None) => state.together = Some(Instant::now()),
-                (false, Some(since)) => {
-                    state.longest_together = state.longest_together.max(since.elapsed());
-                    state.together = None;
-                }
-                _ => {}
-            }
-        }
-        found.into_iter().for_each(|line| self.wrong(line));
-    }
-
-    fn caller_at(&self, at: At) {
-        let silent = {
-            let state = &mut *self.state();
-            if state.caller == At::Gone {
-                return;
-            }
-            if matches!(state.caller, At::Room | At::Direct(_)) {
-                state.caller_seen = Some(Instant::now());
-            }
-            state.caller = at;
-            let was = state.silent_since;
-            state.silent_since = if at == At::Nowhere { was.or_else(|| Some(Instant::now())) } else { None };
-            if at == At::Nowhere { None } else { was.map(|since| since.elapsed()) }
-        };
-        self.say(format!("caller: {}", caller_word(at)));
-        if let Some(silent) = silent.filter(|silent| *silent > SILENCE && at != At::Gone) {
-            self.wrong(format!("the caller heard nothing for {silent:?}"));
-        }
-    }
-
+    /// What a door makes of something it is told.
     async fn tell(&self, propose: impl Fn(&CallSession) -> Vec<SessionEvent> + Send + Sync) -> CallSession {
         let now = self.now();
         let stamped = |call: &CallSession| propose(call).into_iter().map(|event| event.at(now)).collect();
-        store::update(&*self.store, self.session, stamped).await.unwrap().session
+        store::update(self.store.inner(), self.session, stamped).await.unwrap().session
     }
 
     async fn happen(&self, what: Happening) {
         match what {
-            Happening::LegRings(leg) => {
-                if over(&self.state().legs[leg].status) {
-                    return;
-                }
-                self.state().legs[leg].status = CallStatus::Ringing;
-                self.callback(|| Happening::Status(leg, CallStatus::Ringing));
-                let habit = self.state().legs[leg].habit;
-                let wait = self.with(|chance| chance.millis(1500, 9000));
-                match habit {
-                    Habit::NoAnswer => {
-                        self.later(Duration::from_secs(23), Happening::LegEnds(leg, CallStatus::NoAnswer));
-                    }
-                    Habit::Busy => self.later(Duration::from_secs(1), Happening::LegEnds(leg, CallStatus::Busy)),
-                    Habit::Unreachable => {
-                        self.later(Duration::from_secs(1), Happening::LegEnds(leg, CallStatus::Failed));
-                    }
-                    _ => self.later(wait, Happening::LegAnswers(leg)),
-                }
-            }
+            Happening::LegRings(leg) => self.leg_rings(leg),
             Happening::LegAnswers(leg) => self.leg_answers(leg),
             Happening::LegEnds(leg, status) => self.leg_ends(leg, &status),
             Happening::LegAsks(leg, tries) => self.leg_asks(leg, tries).await,
@@ -364,18 +355,19 @@ impl World {
                 let id = self.state().legs[leg].id;
                 self.tell(|call| leg_machine(call, id, &AnsweredBy::MachineStart)).await;
             }
-            Happening::CallerAsks { after_room, left, tries, epoch } => {
-                self.caller_asks(after_room, left, tries, epoch).await;
+            Happening::CallerAsks { door, tries, epoch } => self.caller_asks(door, tries, epoch).await,
+            Happening::StreamUp(stream, epoch) => self.stream_up(stream, epoch).await,
+            Happening::StreamOver { stream, cause, orderly } => {
+                let over = SessionEvent::StreamDetached { stream, cause: cause.to_owned(), orderly };
+                self.tell(|_| vec![over.clone()]).await;
             }
-            Happening::StreamUp(stream, epoch) => {
-                if self.state().epoch == epoch && !self.caller_gone() {
-                    self.caller_at(At::Agent);
-                    let node: NodeId = "node-stream".parse().unwrap();
-                    let up = SessionEvent::StreamAttached { stream, sid: None, node };
-                    self.tell(|call| if call.summary.status.is_terminal() { vec![] } else { vec![up.clone()] }).await;
+            Happening::StreamLost => self.stream_breaks(),
+            Happening::GoodbyeOver(epoch) => {
+                if self.state().epoch == epoch {
+                    self.caller_leaves().await;
                 }
             }
-            Happening::CallerHangsUp => self.caller_leaves(),
+            Happening::CallerHangsUp => self.caller_leaves().await,
             Happening::Status(leg, status) => {
                 let (id, sid) = self.leg_names(leg);
                 self.tell(|call| leg_progress(call, id, &sid, &status)).await;
@@ -389,47 +381,6 @@ impl World {
                 self.tell(|call| room_progress(call, &told)).await;
             }
         }
-    }
-
-    fn caller_next(&self, after_room: Option<CallStatus>, left: bool, from: u64, to: u64) {
-        if self.caller_gone() {
-            return;
-        }
-        self.caller_at(At::Nowhere);
-        let (wait, epoch) = {
-            let state = &mut *self.state();
-            state.epoch += 1;
-            (state.chance.millis(from, to), state.epoch)
-        };
-        self.later(wait, Happening::CallerAsks { after_room, left, tries: 0, epoch });
-    }
-
-    /// The room is left by the caller, so it closes for the person.
-    fn room_closes(&self, child_too: bool) {
-        let count = self.state().legs.len();
-        for leg in 0..count {
-            let goes = {
-                let state = self.state();
-                let leg = &state.legs[leg];
-                (leg.in_room || (child_too && leg.direct)) && !over(&leg.status)
-            };
-            if goes {
-                self.leg_ends(leg, &CallStatus::Completed);
-            }
-        }
-    }
-
-    fn caller_leaves(&self) {
-        if self.caller_gone() {
-            return;
-        }
-        let was = self.state().caller;
-        self.caller_at(At::Gone);
-        self.callback(|| Happening::CallerOver);
-        if was == At::Room {
-            self.room_tells(None, "participant-leave", Some("completed"));
-        }
-        self.room_closes(true);
     }
 
     /// Of one conference; numbers grow, callbacks mix.
@@ -465,59 +416,19 @@ impl World {
         }
     }
 
-    async fn caller_asks(&self, after_room: Option<CallStatus>, left: bool, tries: u32, epoch: u32) {
-        if self.state().epoch != epoch || self.caller_gone() {
-            return;
+    /// The room is left by the caller, so it closes for the person.
+    fn room_closes(&self) {
+        let count = self.state().legs.len();
+        for leg in 0..count {
+            let goes = {
+                let state = self.state();
+                let leg = &state.legs[leg];
+                (leg.in_room || leg.direct) && !over(&leg.status)
+            };
+            if goes {
+                self.leg_ends(leg, &CallStatus::Completed);
+            }
         }
-        if tries < 2 && self.state().hard && self.with(|chance| chance.percent(5)) {
-            let again = Happening::CallerAsks { after_room, left, tries: tries + 1, epoch };
-            return self.later(Duration::from_secs(1), again);
-        }
-        if left {
-            self.tell(|call| caller_leaves_room(call, after_room.as_ref())).await;
-        }
-        let call = self.tell(caller_fetched).await;
-        match call.summary.place() {
-            Place::Agent => {
-                let stream = StreamId::new();
-                self.tell(|_| vec![SessionEvent::StreamExpected { stream }]).await;
-                let wait = self.with(|chance| chance.millis(200, 900));
-                self.later(wait, Happening::StreamUp(stream, epoch));
-            }
-            Place::Room => {
-                self.room_opens();
-                self.caller_at(At::Room);
-                self.room_tells(None, "participant-join", None);
-            }
-            Place::Dial(id) => {
-                self.caller_at(At::Direct(id));
-                self.place(id, true);
-            }
-            Place::Wait => {
-                self.caller_at(At::Waiting);
-                self.later(
-                    Duration::from_secs(1),
-                    Happening::CallerAsks { after_room: None, left: false, tries: 2, epoch },
-                );
-            }
-            Place::Goodbye => {
-                self.caller_at(At::Goodbye);
-                self.later(Duration::from_secs(2), Happening::CallerHangsUp);
-            }
-            _ => self.wrong("the caller is dropped"),
-        }
-    }
-}
-
-fn caller_word(at: At) -> &'static str {
-    match at {
-        At::Agent => "with the agent",
-        At::Nowhere => "between documents",
-        At::Waiting => "waiting",
-        At::Room => "in the room",
-        At::Direct(_) => "dialling directly",
-        At::Goodbye => "hears a goodbye",
-        At::Gone => "gone",
     }
 }
 

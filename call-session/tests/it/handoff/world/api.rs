@@ -4,18 +4,25 @@ use std::{future::pending, time::Duration};
 
 use async_trait::async_trait;
 use call_session::{
-    handoff::{CallerAgent, Clock, Dial, LineError, NoAgent, Telephone},
+    handoff::{CallerAgent, Clock, Detection, Dial, LineError, NoAgent, Telephone},
     id::SessionId,
 };
 use jiff::Timestamp;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use twilio_twiml::{sid::CallSid, words::CallStatus};
 
-use super::{At, EPOCH, Leg, World, over};
+use super::{At, Door, EPOCH, Leg, Weather, World, over};
 
 impl World {
     /// A step of the runner: the server may die here.
     async fn step(&self) {
+        let (away, lost) = (self.mishap(2), self.mishap(3));
+        if away {
+            self.store.away_for(self.with(|chance| chance.millis(200, 3000)));
+        }
+        if lost {
+            self.store.lose_answers(1);
+        }
         let dies = {
             let state = &mut *self.state();
             match &mut state.crash_in {
@@ -40,10 +47,13 @@ impl World {
         let (wait, done, error) = {
             let state = &mut *self.state();
             let wait = state.chance.millis(20, 180);
+            let hard = state.weather != Weather::Calm;
             match state.chance.below(100) {
-                0..5 if state.hard => (wait, false, Some(LineError::NotDone)),
-                5..9 if state.hard => (wait, false, Some(LineError::Unknown)),
-                9..14 if state.hard => (wait, true, Some(LineError::Unknown)),
+                // 429, or a refusal; 21220 or 404 to one that is there; a time-out without effect, and with one.
+                0..5 if hard => (wait, false, Some(LineError::NotDone)),
+                5..7 if hard => (wait, false, Some(LineError::NotInProgress)),
+                7..11 if hard => (wait, false, Some(LineError::Unknown)),
+                11..16 if hard => (wait, true, Some(LineError::Unknown)),
                 _ => (wait, true, None),
             }
         };
@@ -74,9 +84,18 @@ impl World {
     }
 }
 
+/// How far the list of who is in a room is behind.
+const LAG: Duration = Duration::from_millis(1200);
+
+impl World {
+    pub(super) fn now_stamp(&self) -> Timestamp {
+        EPOCH.parse::<Timestamp>().unwrap() + self.began.elapsed()
+    }
+}
+
 impl Clock for World {
     fn now(&self) -> Timestamp {
-        EPOCH.parse::<Timestamp>().unwrap() + self.began.elapsed()
+        self.now_stamp()
     }
 }
 
@@ -84,7 +103,8 @@ impl Clock for World {
 impl Telephone for World {
     async fn dial(&self, dial: &Dial) -> Result<CallSid, LineError> {
         let (done, error) = self.api("dial").await;
-        let sid = if done { Some(self.place(dial.leg, false)) } else { None };
+        let cold = dial.detection == Detection::Before;
+        let sid = if done { Some(self.place(dial.leg, false, cold)) } else { None };
         let sid = self.answer(sid, error).await?;
         sid.ok_or(LineError::NotDone)
     }
@@ -93,11 +113,11 @@ impl Telephone for World {
         let (done, error) = self.api("end").await;
         let leg = self.state().legs.iter().position(|leg| leg.sid == *call).unwrap();
         let status = self.state().legs[leg].status.clone();
-        if over(&status) {
-            return self.answer(Err(LineError::NotInProgress), error).await?;
-        }
-        if !answered && status == CallStatus::InProgress {
-            return self.answer(Ok(status), error).await?;
+        // Twilio says one or the other of a call that is over, or that was answered meanwhile.
+        let refused = self.with(|chance| chance.percent(50));
+        if over(&status) || (!answered && status == CallStatus::InProgress) {
+            let said = if refused { Err(LineError::NotInProgress) } else { Ok(status) };
+            return self.answer(said, error).await?;
         }
         let end = if answered { CallStatus::Completed } else { CallStatus::Canceled };
         if done {
@@ -112,13 +132,14 @@ impl Telephone for World {
             return self.answer(Err(LineError::NotInProgress), error).await?;
         }
         if done {
+            self.torn().await;
             let was = self.state().caller;
             if was == At::Room {
                 self.room_tells(None, "participant-leave", Some("in-progress"));
             }
-            self.caller_next(None, false, 40, 300);
+            self.caller_next(Door::Redirect, 40, 300);
             if matches!(was, At::Room | At::Direct(_)) {
-                self.room_closes(true);
+                self.room_closes();
             }
         }
         self.answer((), error).await
@@ -149,9 +170,14 @@ impl Telephone for World {
         let (_, error) = self.api("room").await;
         let present = {
             let state = self.state();
-            let caller = (state.caller == At::Room).then(|| self.caller.clone());
-            let legs = state.legs.iter().filter(|leg| leg.in_room && !leg.direct).map(|leg| leg.sid.clone());
-            caller.into_iter().chain(legs).collect()
+            let shown = |moved: Option<Instant>| moved.is_none_or(|at| at.elapsed() > LAG);
+            // Who has just come is not shown yet, who has just gone still is.
+            let caller =
+                if state.caller == At::Room { shown(Some(state.caller_since)) } else { !shown(state.left_room) };
+            let caller = caller.then(|| self.caller.clone());
+            let legs =
+                state.legs.iter().filter(|leg| !leg.direct && leg.moved.is_some() && leg.in_room == shown(leg.moved));
+            caller.into_iter().chain(legs.map(|leg| leg.sid.clone())).collect()
         };
         self.answer(present, error).await
     }
@@ -176,6 +202,7 @@ impl CallerAgent for World {
         if self.state().caller != At::Agent {
             return Err(NoAgent);
         }
+        self.state().failures_told += 1;
         World::say(self, format!("the caller is told: {cause}"));
         self.step().await;
         Ok(())
@@ -186,7 +213,7 @@ impl CallerAgent for World {
         if self.state().caller != At::Agent {
             return Err(NoAgent);
         }
-        self.caller_next(None, false, 40, 300);
+        self.stream_is_left();
         self.step().await;
         Ok(())
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use call_session::{
-    call::{CallSession, HandoffMode},
     handoff::{LegPlace, Verdict, answer_leg, leg_place, verdict},
     id::LegId,
 };
@@ -13,7 +12,7 @@ use twilio_twiml::{
     words::{AnsweredBy, CallStatus},
 };
 
-use super::{At, HABITS, Habit, Happening, Leg, World, over};
+use super::{At, Door, HABITS, Habit, Happening, Leg, World, over};
 
 impl World {
     pub(super) fn leg_names(&self, leg: usize) -> (LegId, CallSid) {
@@ -21,27 +20,51 @@ impl World {
         (state.legs[leg].id, state.legs[leg].sid.clone())
     }
 
-    pub(super) fn leg_answers(&self, leg: usize) {
-        let direct = {
-            let state = &mut *self.state();
-            if over(&state.legs[leg].status) {
+    pub(super) fn leg_rings(&self, leg: usize) {
+        let habit = {
+            let leg = &mut self.state().legs[leg];
+            if over(&leg.status) {
                 return;
             }
-            state.legs[leg].status = CallStatus::InProgress;
-            state.legs[leg].direct
+            leg.status = CallStatus::Ringing;
+            leg.habit
         };
-        let name = self.state().legs[leg].name.clone();
+        self.callback(|| Happening::Status(leg, CallStatus::Ringing));
+        let (soon, late) = self.with(|chance| (chance.millis(1500, 9000), chance.millis(18_000, 26_000)));
+        let rings = Duration::from_secs(23);
+        match habit {
+            Habit::NoAnswer => self.later(rings, Happening::LegEnds(leg, CallStatus::NoAnswer)),
+            Habit::Busy => self.later(Duration::from_secs(1), Happening::LegEnds(leg, CallStatus::Busy)),
+            Habit::Unreachable => self.later(Duration::from_secs(1), Happening::LegEnds(leg, CallStatus::Failed)),
+            Habit::AnswersLate => {
+                self.later(late, Happening::LegAnswers(leg));
+                self.later(rings, Happening::LegEnds(leg, CallStatus::NoAnswer));
+            }
+            _ => self.later(soon, Happening::LegAnswers(leg)),
+        }
+    }
+
+    pub(super) fn leg_answers(&self, leg: usize) {
+        let (direct, through, habit, name) = {
+            let leg = &mut self.state().legs[leg];
+            if over(&leg.status) {
+                return;
+            }
+            leg.status = CallStatus::InProgress;
+            leg.accepted |= leg.cold;
+            (leg.direct, leg.direct && leg.cold, leg.habit, leg.name.clone())
+        };
         self.say(format!("{name} picks up"));
         self.callback(|| Happening::Status(leg, CallStatus::InProgress));
-        if direct && self.state().cold {
+        if through {
             // The line puts them through by itself.
-            self.state().legs[leg].in_room = true;
-            let talk = self.with(|chance| chance.millis(4000, 60_000));
+            self.leg_in_room(leg);
+            let talk = self.talk(habit);
             return self.later(talk, Happening::LegEnds(leg, CallStatus::Completed));
         }
         let wait = self.with(|chance| chance.millis(60, 700));
         self.later(wait, Happening::LegAsks(leg, 0));
-        if self.state().legs[leg].habit == Habit::Voicemail {
+        if habit == Habit::Voicemail {
             if !direct {
                 self.callback(|| Happening::Machine(leg));
             }
@@ -49,20 +72,32 @@ impl World {
         }
     }
 
+    fn talk(&self, habit: Habit) -> Duration {
+        let at_once = habit == Habit::AcceptsAndLeaves;
+        self.with(|chance| if at_once { chance.millis(50, 3000) } else { chance.millis(4000, 60_000) })
+    }
+
+    fn leg_in_room(&self, leg: usize) {
+        let leg = &mut self.state().legs[leg];
+        (leg.in_room, leg.moved) = (true, Some(Instant::now()));
+    }
+
     /// A leg is over. If it was in the room, or dialled directly, the other side goes on.
     pub(super) fn leg_ends(&self, leg: usize, status: &CallStatus) {
         let (was_in_room, direct, name, id) = {
             let leg = &mut self.state().legs[leg];
-            if over(&leg.status) {
+            if over(&leg.status) || (*status == CallStatus::NoAnswer && leg.status == CallStatus::InProgress) {
                 return;
             }
             leg.status = status.clone();
+            leg.moved = leg.in_room.then(Instant::now).or(leg.moved);
             (std::mem::take(&mut leg.in_room), leg.direct, leg.name.clone(), leg.id)
         };
         if was_in_room {
             self.state().person_seen = Some(Instant::now());
         }
         self.say(format!("{name} is over: {status}"));
+        self.released(&name);
         self.callback(|| Happening::Status(leg, status.clone()));
         if was_in_room && !direct {
             self.room_tells(Some(leg), "participant-leave", Some("completed"));
@@ -72,7 +107,7 @@ impl World {
             if !direct {
                 self.room_tells(None, "participant-leave", Some("in-progress"));
             }
-            self.caller_next(direct.then(|| status.clone()), true, 40, 300);
+            self.caller_next(Door::AfterRoom(direct.then(|| status.clone())), 40, 300);
         }
     }
 
@@ -80,7 +115,7 @@ impl World {
         if over(&self.state().legs[leg].status) {
             return;
         }
-        if tries < 2 && self.state().hard && self.with(|chance| chance.percent(8)) {
+        if tries < 2 && self.mishap(8) {
             return self.later(Duration::from_secs(1), Happening::LegAsks(leg, tries + 1));
         }
         let (id, sid) = self.leg_names(leg);
@@ -92,7 +127,9 @@ impl World {
         if place == LegPlace::Briefing {
             let (wait, late) = self.with(|chance| (chance.millis(3000, 9000), chance.millis(43_500, 46_500)));
             match habit {
-                Habit::Accepts => self.later(wait, Happening::LegSays(leg, Verdict::Accept)),
+                Habit::Accepts | Habit::AnswersLate | Habit::AcceptsAndLeaves => {
+                    self.later(wait, Happening::LegSays(leg, Verdict::Accept))
+                }
                 Habit::AcceptsLate => self.later(late, Happening::LegSays(leg, Verdict::Accept)),
                 Habit::AcceptsTwice => {
                     self.later(wait, Happening::LegSays(leg, Verdict::Accept));
@@ -103,7 +140,7 @@ impl World {
                 _ => {}
             }
         }
-        self.follow(leg, place, &call);
+        self.follow(leg, place);
     }
 
     pub(super) async fn leg_says(&self, leg: usize, said: Verdict) {
@@ -115,35 +152,34 @@ impl World {
             self.state().legs[leg].accepted = true;
         }
         let call = self.tell(|call| verdict(call, id, &sid, said)).await;
-        self.follow(leg, leg_place(&call.summary, id, &sid), &call);
+        self.follow(leg, leg_place(&call.summary, id, &sid));
     }
 
     /// What the leg does with its document.
-    fn follow(&self, leg: usize, place: LegPlace, call: &CallSession) {
+    fn follow(&self, leg: usize, place: LegPlace) {
         match place {
             LegPlace::Briefing => {}
             LegPlace::Room => {
-                let warm = call.summary.handoff.as_ref().is_some_and(|it| it.plan.mode == HandoffMode::Warm);
-                let (accepted, there, direct, name) = {
+                let (accepted, there, direct, name, habit) = {
                     let state = self.state();
                     let leg = &state.legs[leg];
-                    (leg.accepted, leg.in_room, leg.direct, leg.name.clone())
+                    (leg.accepted, leg.in_room, leg.direct, leg.name.clone(), leg.habit)
                 };
                 if there {
                     return;
                 }
-                if warm && !accepted {
+                if !accepted {
                     self.wrong(format!("{name} comes to the caller and did not accept"));
                 }
                 if !direct {
                     self.room_opens();
                 }
-                self.state().legs[leg].in_room = true;
+                self.leg_in_room(leg);
                 self.say(format!("{name} is in the room"));
                 if !direct {
                     self.room_tells(Some(leg), "participant-join", None);
                 }
-                let talk = self.with(|chance| chance.millis(4000, 60_000));
+                let talk = self.talk(habit);
                 self.later(talk, Happening::LegEnds(leg, CallStatus::Completed));
             }
             _ => self.later(Duration::from_millis(800), Happening::LegEnds(leg, CallStatus::Completed)),
@@ -151,7 +187,7 @@ impl World {
     }
 
     /// A leg begins to exist.
-    pub(super) fn place(&self, id: LegId, direct: bool) -> CallSid {
+    pub(super) fn place(&self, id: LegId, direct: bool, cold: bool) -> CallSid {
         let (number, sid) = {
             let state = &mut *self.state();
             let number = state.legs.len();
@@ -166,7 +202,9 @@ impl World {
                 status: CallStatus::Queued,
                 created: Instant::now(),
                 direct,
+                cold,
                 in_room: false,
+                moved: None,
                 accepted: false,
                 alone_since: None,
             });

@@ -1,0 +1,207 @@
+//! One seeded handoff: the call, the operators, and the servers that perform it and die.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use call_session::{
+    call::{Ending, HandoffMode, NewCall, SessionEvent, Status},
+    handoff::{
+        AfterPerson, Ask, Clock, Company, ConferenceRedirect, DirectDial, HandoffPlan, HandoffRunner, HandoffSettings,
+        HandoffStrategy, Person, Wanted, WarmTransfer, request, take_back,
+    },
+    id::{NodeId, SessionId, StreamId},
+    store::{self, SessionStore, UpdateError},
+};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use twilio_twiml::sid::CallSid;
+
+use super::world::World;
+use crate::hardship::HardStore;
+
+/// The longest a handoff and its call may last in the model.
+const END: Duration = Duration::from_secs(1200);
+
+/// Plays one handoff. Gives its timeline, and what was wrong with it.
+pub(super) async fn play(seed: u64) -> (String, Vec<String>) {
+    let caller: CallSid = "CAfedcba9876543210fedcba9876543210".parse().unwrap();
+    let world = Arc::new(World::new(seed, SessionId::new(), caller.clone()));
+    begin(&world, caller).await;
+    tokio::select! {
+        biased;
+        () = world.run() => {}
+        () = operators(&world) => {}
+        () = serve(&world) => {}
+    }
+    world.check_end().await;
+    (world.timeline().await, world.wrongs())
+}
+
+async fn begin(world: &World, caller: CallSid) {
+    let now = world.now();
+    let stream = StreamId::new();
+    let up = SessionEvent::StreamAttached { stream, sid: None, node: "node-stream".parse().unwrap() };
+    let events =
+        [SessionEvent::Bound { call: caller }, SessionEvent::Answered, SessionEvent::StreamExpected { stream }, up];
+    let call = NewCall::outbound("+81312345678", "+819012345678");
+    let events = events.map(|event| event.at(now)).into();
+    world.store.inner().create(world.session, now, call, events).await.unwrap();
+    world.has_stream(stream);
+    ask(world).await;
+    let (leaves, breaks) = world.with(|chance| {
+        let soon = chance.percent(35);
+        let leaves = if soon { chance.millis(100, 60_000) } else { chance.millis(150_000, 400_000) };
+        (leaves, chance.percent(12).then(|| chance.millis(50, 60_000)))
+    });
+    world.caller_hangs_up_in(leaves);
+    if let Some(breaks) = breaks {
+        world.stream_breaks_in(breaks);
+    }
+}
+
+/// Somebody wants the caller handed over, in whichever way.
+async fn ask(world: &World) {
+    let call = world.store.inner().load(world.session).await.unwrap().unwrap();
+    let kind = world.with(|chance| chance.below(5));
+    let (asked, music, goodbye, farewell) =
+        world.with(|chance| (1 + chance.below(3), chance.percent(30), chance.percent(40), chance.percent(80)));
+    let people: Vec<_> = (0..asked)
+        .map(|n| Person::new(format!("person-{n}").parse().unwrap(), format!("+8131111000{n}").as_str()))
+        .collect();
+    let mut settings = HandoffSettings::default();
+    if music {
+        settings = settings.with_company(Company::Music { url: None });
+    }
+    if goodbye {
+        settings = settings.with_after(AfterPerson::Goodbye);
+    }
+    if farewell {
+        settings = settings.with_farewell("One moment, please.");
+    }
+    let ask = Ask::new(&call, &people, &Wanted::Anyone, &settings);
+    let plan = match kind {
+        0 | 1 => WarmTransfer.plan(&ask),
+        2 => ConferenceRedirect.plan(&ask),
+        3 => DirectDial { mode: HandoffMode::Cold }.plan(&ask),
+        _ => DirectDial { mode: HandoffMode::Warm }.plan(&ask),
+    }
+    .unwrap();
+    let words = format!("{:?} {:?} {:?} {:?}, {asked} candidates", plan.mode, plan.route, plan.company, plan.after);
+    let answer = if press(world, plan).await { "an operator has begun a handoff" } else { "an operator was refused" };
+    world.say(format!("{answer}: {words}"));
+}
+
+/// Whether the handoff has begun: one at a time.
+async fn press(world: &World, plan: HandoffPlan) -> bool {
+    let now = world.now();
+    match store::update(world.store.inner(), world.session, |_| vec![request(plan.clone(), "operator", "").at(now)])
+        .await
+    {
+        Ok(_) => true,
+        Err(UpdateError::Refused(_)) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Operators who press buttons at any time, in an order that the seed gives.
+async fn operators(world: &World) {
+    let mut acts: Vec<_> = world.with(|chance| {
+        let again = chance.percent(40).then(|| (chance.millis(1, 120_000), true));
+        let once_more = chance.percent(20).then(|| (chance.millis(1, 200_000), true));
+        let back = chance.percent(25).then(|| (chance.millis(1, 90_000), false));
+        let twice = chance.percent(10).then(|| (chance.millis(1, 90_000), false));
+        [again, once_more, back, twice].into_iter().flatten().collect()
+    });
+    acts.sort_unstable();
+    let began = Instant::now();
+    for (at, asks) in acts {
+        tokio::time::sleep_until(began + at).await;
+        if world.caller_gone() {
+            break;
+        }
+        if asks {
+            ask(world).await;
+        } else {
+            world.say("an operator takes the caller back");
+            let now = world.now();
+            let stamped = |call: &_| take_back(call).into_iter().map(|event| event.at(now)).collect();
+            store::update(world.store.inner(), world.session, stamped).await.unwrap();
+        }
+    }
+    pending().await
+}
+
+fn runner(world: &Arc<World>, number: u32) -> HandoffRunner<HardStore> {
+    let node: NodeId = format!("node-{number}").parse().unwrap();
+    let (telephone, agent, clock) =
+        (Arc::<World>::clone(world), Arc::<World>::clone(world), Arc::<World>::clone(world));
+    HandoffRunner::new(Arc::clone(&world.store), telephone, agent, clock, node)
+}
+
+/// Servers that perform what there is to perform, one after the other as they die; some are only thought dead.
+async fn serve(world: &Arc<World>) {
+    let began = Instant::now();
+    let mut zombies = JoinSet::new();
+    let mut deaths = 0;
+    for number in 0_u32.. {
+        if !wait_for_work(world, began).await {
+            break;
+        }
+        let (dies, early, at, zombie) = world.with(|chance| {
+            let dies = chance.percent(50).then(|| u32::try_from(chance.below(14)).unwrap());
+            (dies, chance.percent(10), chance.millis(1, 40_000), chance.percent(25))
+        });
+        let mortal = deaths < 5;
+        world.crash_after(dies.filter(|_| mortal));
+        let early = if early && mortal { at } else { END };
+        let here = runner(world, number);
+        let session = world.session;
+        let mut run = Box::pin(async move { here.run(session).await });
+        let end = tokio::select! {
+            biased;
+            end = &mut run => Some(end.unwrap()),
+            () = world.crash.notified() => None,
+            () = sleep(early) => None,
+        };
+        if let Some(end) = end {
+            world.say(format!("the server is through: {end:?}"));
+            continue;
+        }
+        deaths += 1;
+        world.crash_after(None);
+        if zombie {
+            world.say("the server is thought dead, and is not");
+            zombies.spawn(run);
+        } else {
+            world.say("the server dies");
+        }
+        let away = world.with(|chance| chance.millis(100, 3000));
+        sleep(away).await;
+        if began.elapsed() > END {
+            return;
+        }
+    }
+    // The callback was lost: what a watchdog of calls does, which is not the handoff's business.
+    let ended = SessionEvent::Ended(Ending::new(Status::Completed, "reconciled")).at(world.now());
+    store::update(world.store.inner(), world.session, |_| vec![ended.clone()]).await.unwrap();
+}
+
+/// Waits until somebody has to perform something: doors look at each call they are asked about. `false` if the caller has
+/// gone and nothing is to be done any more.
+async fn wait_for_work(world: &World, began: Instant) -> bool {
+    let mut quiet = Instant::now();
+    loop {
+        let call = world.store.inner().summary(world.session).await.unwrap().unwrap();
+        if call.needs_runner() {
+            return true;
+        }
+        if !world.caller_gone() {
+            quiet = Instant::now();
+        }
+        if quiet.elapsed() > Duration::from_secs(30) || began.elapsed() > END {
+            return false;
+        }
+        sleep(Duration::from_millis(300)).await;
+    }
+}

@@ -1,0 +1,248 @@
+//! The caller's leg: its documents, its streams, its end.
+
+use std::time::Duration;
+
+use call_session::{
+    call::{CallSession, HandoffEnd, Next, Place, SessionEvent},
+    handoff::{AfterPerson, caller_fetched, caller_leaves_room},
+    id::{NodeId, StreamId},
+    store::SessionStore,
+};
+use tokio::time::Instant;
+
+use super::{At, Door, Happening, World};
+
+/// What a stream ends with when the line is told to do something else.
+const STOPPED: &str = "caller-hung-up";
+/// How long the agent may take to have the caller again, and to say so.
+const SETTLED: Duration = Duration::from_secs(75);
+
+impl World {
+    pub(in crate::handoff) fn caller_gone(&self) -> bool {
+        self.state().caller == At::Gone
+    }
+
+    pub(super) fn caller_at(&self, at: At) {
+        let (silent, was) = {
+            let state = &mut *self.state();
+            if state.caller == At::Gone {
+                return;
+            }
+            let was = state.caller;
+            if matches!(was, At::Room | At::Direct(_)) {
+                state.caller_seen = Some(Instant::now());
+            }
+            if was == At::Room {
+                state.left_room = Some(Instant::now());
+            }
+            (state.caller, state.caller_since) = (at, Instant::now());
+            let since = state.silent_since;
+            state.silent_since = if at == At::Nowhere { since.or_else(|| Some(Instant::now())) } else { None };
+            (if at == At::Nowhere { None } else { since.map(|since| since.elapsed()) }, was)
+        };
+        self.say(format!("caller: {}", word(at)));
+        if at != At::Gone {
+            self.silence(silent.unwrap_or_default());
+        }
+        if was == At::Agent {
+            self.stream_ends(STOPPED, true);
+        }
+    }
+
+    /// The agent has the caller on this stream.
+    pub(in crate::handoff) fn has_stream(&self, stream: StreamId) {
+        self.state().stream = Some(stream);
+    }
+
+    /// The socket of the stream is closed; that is written down soon, late or never.
+    pub(super) fn stream_ends(&self, cause: &'static str, orderly: bool) {
+        let stream = self.state().stream.take();
+        if let Some(stream) = stream {
+            self.callback(|| Happening::StreamOver { stream, cause, orderly });
+        }
+    }
+
+    /// The line has another document to ask for.
+    pub(super) fn caller_next(&self, door: Door, from: u64, to: u64) {
+        if self.caller_gone() {
+            return;
+        }
+        self.caller_at(At::Nowhere);
+        let (wait, epoch) = {
+            let state = &mut *self.state();
+            state.epoch += 1;
+            (state.chance.millis(from, to), state.epoch)
+        };
+        self.later(wait, Happening::CallerAsks { door, tries: 0, epoch });
+    }
+
+    pub(super) fn stream_breaks(&self) {
+        if self.state().caller != At::Agent {
+            return;
+        }
+        let Some(stream) = self.state().stream else { return };
+        self.say("the stream breaks");
+        self.stream_ends("line-failed", false);
+        self.caller_next(Door::AfterStream(stream), 40, 300);
+    }
+
+    /// The agent's side closes the stream.
+    pub(super) fn stream_is_left(&self) {
+        let Some(stream) = self.state().stream else { return };
+        self.stream_ends(call_session::call::HANDED_OVER, false);
+        self.caller_next(Door::AfterStream(stream), 40, 300);
+    }
+
+    pub(super) async fn stream_up(&self, stream: StreamId, epoch: u32) {
+        if self.state().epoch != epoch || self.caller_gone() {
+            return;
+        }
+        self.caller_at(At::Agent);
+        self.has_stream(stream);
+        let node: NodeId = "node-stream".parse().unwrap();
+        let up = SessionEvent::StreamAttached { stream, sid: None, node };
+        self.tell(|call| if call.summary.status.is_terminal() { vec![] } else { vec![up.clone()] }).await;
+    }
+
+    pub(super) async fn caller_leaves(&self) {
+        if self.caller_gone() {
+            return;
+        }
+        self.settled().await;
+        let was = self.state().caller;
+        self.caller_at(At::Gone);
+        self.state().gone = Some(Instant::now());
+        self.callback(|| Happening::CallerOver);
+        if was == At::Room {
+            self.room_tells(None, "participant-leave", Some("completed"));
+        }
+        self.room_closes();
+    }
+
+    /// Long after a handoff the caller is where the caller belongs.
+    async fn settled(&self) {
+        let Some(call) = self.store.inner().summary(self.session).await.unwrap() else { return };
+        let Some((at, end)) = call.handoff.as_ref().and_then(|handoff| handoff.ended.clone()) else { return };
+        let (caller, here, told) = {
+            let state = self.state();
+            (state.caller, state.caller_since.elapsed(), state.failures_told)
+        };
+        let since = Duration::try_from(self.now_stamp().duration_since(at)).unwrap_or_default();
+        if since < SETTLED || call.status.is_terminal() {
+            return;
+        }
+        match end {
+            HandoffEnd::Finished => {}
+            _ if caller != At::Agent => self.wrong(format!("long after a handoff the caller is {}", word(caller))),
+            HandoffEnd::Failed(_) if told == 0 && here > Duration::from_secs(20) => {
+                self.wrong("the caller was never told that nobody takes the call");
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) async fn caller_asks(&self, door: Door, tries: u32, epoch: u32) {
+        if self.state().epoch != epoch || self.caller_gone() {
+            return;
+        }
+        if tries < 2 && self.mishap(5) {
+            return self.later(Duration::from_secs(1), Happening::CallerAsks { door, tries: tries + 1, epoch });
+        }
+        let mut call = match &door {
+            Door::Redirect => self.tell(|_| Vec::new()).await,
+            Door::AfterRoom(dialed) => self.tell(|call| caller_leaves_room(call, dialed.as_ref())).await,
+            Door::AfterStream(stream) => {
+                let lost = SessionEvent::StreamDetached { stream: *stream, cause: "lost".to_owned(), orderly: false };
+                self.tell(|_| vec![lost.clone()]).await
+            }
+        };
+        if let Door::AfterStream(stream) = door
+            && matches!(call.summary.after_stream(stream), Next::HangUp | Next::Apologize | Next::Elsewhere)
+        {
+            return self.wrong(format!("the caller is dropped: {:?}", call.summary.after_stream(stream)));
+        }
+        call = self.tell(caller_fetched).await;
+        if !matches!(call.summary.place(), Place::Dial(_)) && self.mishap(5) {
+            // The line asks again, since the answer was slow; the first one is thrown away.
+            call = self.tell(caller_fetched).await;
+        }
+        self.follow_document(&call, epoch, tries == 0).await;
+    }
+
+    async fn follow_document(&self, call: &CallSession, epoch: u32, quick: bool) {
+        match call.summary.place() {
+            Place::Agent => {
+                let stream = StreamId::new();
+                self.tell(|_| vec![SessionEvent::StreamExpected { stream }]).await;
+                // Not after the line has asked several times: more than that nobody can bear.
+                let slow = quick && self.mishap(15);
+                let wait = self.with(|chance| if slow { chance.millis(900, 1900) } else { chance.millis(200, 900) });
+                self.later(wait, Happening::StreamUp(stream, epoch));
+            }
+            Place::Room => {
+                self.room_opens();
+                self.caller_at(At::Room);
+                self.room_tells(None, "participant-join", None);
+            }
+            Place::Dial(id) => {
+                self.caller_at(At::Direct(id));
+                let cold = call
+                    .summary
+                    .handoff
+                    .as_ref()
+                    .is_some_and(|it| it.plan.mode == call_session::call::HandoffMode::Cold);
+                self.place(id, true, cold);
+            }
+            Place::Wait => {
+                self.caller_at(At::Waiting);
+                let again = Happening::CallerAsks { door: Door::Redirect, tries: 2, epoch };
+                self.later(Duration::from_secs(1), again);
+            }
+            Place::Goodbye => {
+                if call.summary.handoff.as_ref().is_none_or(|it| it.plan.after != AfterPerson::Goodbye) {
+                    self.wrong("the caller gets a goodbye that nobody asked for");
+                }
+                self.caller_at(At::Goodbye);
+                let words = self.with(|chance| chance.millis(2000, 9000));
+                self.later(words, Happening::GoodbyeOver(epoch));
+            }
+            _ => self.wrong("the caller is dropped"),
+        }
+    }
+
+    /// The line leaves what it does, as a redirect asks for. Nobody is torn away without a reason.
+    pub(super) async fn torn(&self) {
+        let Some(call) = self.store.inner().summary(self.session).await.unwrap() else { return };
+        let (caller, here, with_person) = {
+            let state = self.state();
+            let person = state.legs.iter().any(|leg| leg.in_room && !super::over(&leg.status));
+            (state.caller, state.caller_since.elapsed(), person)
+        };
+        let ended = call.handoff.as_ref().and_then(|handoff| handoff.ended.as_ref().map(|(at, _)| *at));
+        let decided = Duration::try_from(ended.map(|at| self.now_stamp().duration_since(at)).unwrap_or_default());
+        let settled = decided.unwrap_or_default() > Duration::from_secs(1) && here > Duration::from_secs(1);
+        match (caller, call.place()) {
+            (At::Goodbye, Place::Goodbye) => self.wrong("the goodbye is cut off"),
+            (At::Agent, Place::Agent) if settled => self.wrong("the caller is torn away from the agent"),
+            (At::Room, Place::Room) if with_person && here > Duration::from_secs(1) => {
+                self.wrong("the caller is torn away from the person")
+            }
+            (At::Direct(id), Place::Dial(other)) if id == other => {
+                self.wrong("the caller is torn away from who is dialled");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn word(at: At) -> &'static str {
+    match at {
+        At::Agent => "with the agent",
+        At::Nowhere => "between documents",
+        At::Waiting => "waiting",
+        At::Room => "in the room",
+        At::Direct(_) => "dialling directly",
+        At::Goodbye => "hears a goodbye",
+        At::Gone => "gone",
+    }
+}
