@@ -1,6 +1,7 @@
 //! The workspace's own commands: `cargo xtask --help`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on the terminal")]
 
+mod campaign;
 mod check;
 mod command;
 mod failure;
@@ -79,6 +80,18 @@ enum Alone {
         #[arg(last = true)]
         rest: Vec<String>,
     },
+    /// Play thousands of seeded handoffs with everything going wrong that can, or one of them to read its timeline.
+    Campaign {
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        seeds: u64,
+        /// The first of them.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Only this one, with its timeline.
+        #[arg(long, conflicts_with_all = ["seeds", "from"])]
+        seed: Option<u64>,
+    },
     /// Put many calls through the bridge and through a byte copier, and compare. Takes the load runner's options.
     Load {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -110,6 +123,7 @@ fn perform(task: Alone) -> Result<(), Failure> {
         Alone::Supply => supply::check(),
         Alone::Tidy => tidy::check(),
         Alone::Fuzz { target, seconds, rest } => fuzz::fuzz(target.as_deref(), Duration::from_secs(seconds), &rest),
+        Alone::Campaign { seeds, from, seed } => campaign::play(seeds, from, seed),
         // Measured and shown as users run them: optimised.
         Alone::Load { rest } => {
             run(cargo(["run", "--release", "--package", "benches", "--bin", "load", "--"]).args(rest))

@@ -255,10 +255,11 @@ impl World {
     pub(super) async fn timeline(&self) -> String {
         let began: jiff::Timestamp = EPOCH.parse().unwrap();
         let mut lines = self.state().trace.clone();
-        let names: BTreeMap<_, _> = {
-            let state = self.state();
-            state.legs.iter().map(|leg| (leg.id.to_string(), leg.name.clone())).collect()
-        };
+        let call = self.store.inner().summary(self.session).await.unwrap().unwrap();
+        let undialled = call.legs.keys().enumerate();
+        let mut names: BTreeMap<_, _> =
+            undialled.map(|(number, leg)| (leg.to_string(), format!("leg written as {number}"))).collect();
+        names.extend(self.state().legs.iter().map(|leg| (leg.id.to_string(), leg.name.clone())));
         for recorded in self.store.inner().history(self.session).await.unwrap() {
             let at = Duration::try_from(recorded.stamped.at.duration_since(began)).unwrap_or_default();
             let mut line = match &recorded.stamped.event {
