@@ -114,7 +114,7 @@ impl ApiToken {
     }
 
     /// Compares in constant time.
-    fn is(&self, given: &str) -> bool {
+    pub(crate) fn is(&self, given: &str) -> bool {
         self.0.as_bytes().ct_eq(given.as_bytes()).into()
     }
 }

@@ -20,6 +20,7 @@ use realtime_bridge::{
             webhook::IncomingCall,
         },
     },
+    relay::EndReason,
     tool::ToolSet,
 };
 use tracing::Instrument;
@@ -27,6 +28,8 @@ use twilio_twiml::{phone::E164, sid::CallSid};
 
 use super::{
     SipServer,
+    handoff::HandOver,
+    lines::Line,
     tools::{Desk, tools},
 };
 use crate::chain::Chain;
@@ -76,7 +79,10 @@ impl SipServer {
             call: session,
             caller,
         };
-        let tools = tools(&desk);
+        let mut tools = tools(&desk);
+        if !self.0.settings.people.is_empty() {
+            tools = tools.with(HandOver::new(self.clone(), session));
+        }
         let config = self.session(&tools);
         match self.connect(&call, &config).await {
             Ok((line, control)) => self.lead(&call, session, (line, control), tools).await,
@@ -183,13 +189,16 @@ impl SipServer {
                 return propose(&recorder, SessionEvent::Ended(Ending::new(status, reason)).at(Timestamp::now())).await;
             }
         };
+        let led = self.0.lines.lead(session, Line { call: call.call_id.clone(), handle: bridge.handle() });
         let stop = self.0.stop.clone();
         let leave = async move {
             stop.cancelled().await;
             "drained"
         };
         let report = carry(&recorder, stream, bridge, leave).await;
-        let reason = report.reason.name();
+        drop(led);
+        let gone = matches!(report.reason, EndReason::CallerHungUp);
+        let reason = if gone && self.was_moved(&recorder).await { "referred" } else { report.reason.name() };
         if let Err(error) = self.0.calls.leave(&call.call_id, &report.reason, None).await {
             tracing::error!(error = %Chain(&error), "the call could not be ended: a model that nobody leads may go on");
             let problem = SessionEvent::Problem { what: "hangup-failed".into(), code: None };

@@ -3,16 +3,21 @@
 //! | | |
 //! |---|---|
 //! | `POST /openai-webhook` | somebody rings; answered at once, done afterwards |
+//! | `POST /api/calls/{call}/handoff` | the caller goes to a person: `{"agentId" or "phone", "reason"}` |
+//! | `GET /api/calls/active`, `GET /api/calls/{call}` | the calls that are not over; one of them, with its words |
 //! | `GET /healthz`, `GET /readyz` | whether the server lives, and takes calls |
 //!
 //! The order of a call: OpenAI posts a webhook, which is checked, claimed once for all servers on the same store, and
 //! answered; the call is written down and accepted; the control socket is opened and the first words are asked for; the
 //! bridge carries the conversation like any other; what became of it decides what becomes of the telephone call. No audio
-//! passes this server. Without accounts, [`demo`] plays all of it against a simulator.
+//! passes this server. [`handoff`] gives callers to people. Without accounts, [`demo`] plays all of it against a simulator.
 
+mod api;
 pub mod attendance;
 mod carry;
 pub mod demo;
+pub mod handoff;
+mod lines;
 pub mod settings;
 pub mod sms;
 pub mod tools;
@@ -41,6 +46,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     attendance::{Attendance, AttendanceError},
+    lines::Lines,
     settings::SipSettings,
 };
 use crate::{
@@ -63,6 +69,8 @@ struct State {
     store: Arc<dyn SessionStore>,
     attendance: Attendance,
     node: NodeId,
+    /// The calls that this server leads.
+    lines: Lines,
     tasks: TaskTracker,
     /// New calls are turned away.
     draining: CancellationToken,
@@ -118,6 +126,7 @@ impl SipServer {
             store,
             attendance,
             node: NodeId::unique(),
+            lines: Lines::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -155,6 +164,7 @@ impl SipServer {
     pub fn router(&self) -> Router {
         Router::new()
             .route("/openai-webhook", post(webhook::webhook))
+            .merge(api::routes(self))
             .merge(health::routes(self.0.draining.clone()))
             .with_state(self.clone())
     }

@@ -14,8 +14,11 @@ use twilio_twiml::{
     sid::AccountSid,
 };
 
-use super::sms::Sms;
-use crate::settings::{OpenAiArguments, Problems};
+use super::{handoff::People, sms::Sms};
+use crate::{
+    phone::api::ApiToken,
+    settings::{OpenAiArguments, Problems},
+};
 
 /// What can be set, as it was given. [`SipSettings::check`] makes sense of it.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -36,6 +39,17 @@ pub struct SipArguments {
     /// The number that text messages come from, such as +815012345678.
     #[arg(long, env = "SMS_FROM", value_name = "NUMBER")]
     pub sms_from: Option<String>,
+    /// Who callers can be handed to, the first choice first, such as sato=+81312345678,desk=sip:desk@example.com. The
+    /// trunk has to allow call transfer, to the telephone network, too. Without it nobody is handed over by name.
+    #[arg(long, env = "HANDOFF_PEOPLE", value_name = "NAME=NUMBER,…")]
+    pub handoff_people: Option<String>,
+    /// Seconds that a person has to take a call, as nobody tells that they do not. [default: 40]
+    #[arg(long, env = "HANDOFF_RING", value_name = "SECONDS")]
+    pub handoff_ring: Option<String>,
+    /// What requests to the API have to carry: `Authorization: Bearer TOKEN`. May be left out only where BIND is on
+    /// loopback.
+    #[arg(long, env = "API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub api_token: Option<SecretString>,
     /// The address to listen on; port 0 takes a free one. [default: 127.0.0.1:3000]
     #[arg(long, env = "BIND", value_name = "ADDRESS")]
     pub bind: Option<String>,
@@ -62,6 +76,10 @@ pub struct SipSettings {
     pub secrets: Vec<WebhookSecret>,
     /// How messages are sent.
     pub sms: Sms,
+    /// Who callers can be handed to.
+    pub people: People,
+    /// What requests to the API have to carry; `None` only where nobody but this machine can make them.
+    pub api_token: Option<ApiToken>,
     /// Where the server listens.
     pub bind: SocketAddr,
     /// Where the database files are.
@@ -102,6 +120,14 @@ impl SipSettings {
         if bind.is_err() {
             problems.push("BIND is not an address and a port such as 127.0.0.1:3000".into());
         }
+        let people = people(arguments, &mut problems);
+        let api_token = exposed(&arguments.api_token).map(ApiToken::new);
+        if api_token.is_none() && bind.as_ref().is_ok_and(|bind| !bind.ip().is_loopback()) {
+            problems.push(
+                "API_TOKEN is not set, but BIND lets others than this machine in: anybody could read calls and hand them over"
+                    .into(),
+            );
+        }
         let (Ok(bind), Some(sms), true) = (bind, sms, problems.is_empty()) else { return Err(Problems { problems }) };
         let text = |text: &Option<String>, default: &str| given(text).unwrap_or(default).to_owned();
         Ok(Self {
@@ -109,6 +135,8 @@ impl SipSettings {
             voice: text(&arguments.openai.openai_voice, "marin"),
             secrets,
             sms,
+            people,
+            api_token,
             bind,
             data_dir: arguments.data_dir.clone().unwrap_or_else(|| "sip-data".into()),
             company: text(&arguments.company, "さくら商事"),
@@ -156,6 +184,20 @@ fn secrets(arguments: &SipArguments, problems: &mut Vec<String>) -> Vec<WebhookS
     }
     problems.extend(wrong.map(|error| format!("OPENAI_WEBHOOK_SECRET cannot be used: {error}")));
     secrets
+}
+
+fn people(arguments: &SipArguments, problems: &mut Vec<String>) -> People {
+    let ring = given(&arguments.handoff_ring).map_or(Ok(40), str::parse::<u64>);
+    let ring = ring.ok().filter(|ring| (1..=600).contains(ring)).unwrap_or_else(|| {
+        problems.push("HANDOFF_RING is not a number of seconds from 1 to 600".into());
+        40
+    });
+    let people = given(&arguments.handoff_people).unwrap_or_default().parse::<People>();
+    let people = people.unwrap_or_else(|error| {
+        problems.push(format!("HANDOFF_PEOPLE is not a list such as sato=+81312345678: {error}"));
+        People::default()
+    });
+    people.with_patience(Duration::from_secs(ring))
 }
 
 fn sms(arguments: &SipArguments, problems: &mut Vec<String>) -> Option<Sms> {

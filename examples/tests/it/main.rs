@@ -9,4 +9,5 @@ mod outbound;
 mod shutdown;
 mod signatures;
 mod sip;
+mod sip_handoff;
 mod world;

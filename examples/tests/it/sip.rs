@@ -49,21 +49,26 @@ impl Drop for Folder {
 }
 
 /// The server with a simulated provider around it.
-struct World {
-    openai: OpenAiSimulator,
-    server: SipServer,
-    url: String,
+pub(super) struct World {
+    pub(super) openai: OpenAiSimulator,
+    pub(super) server: SipServer,
+    pub(super) url: String,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinSet<std::io::Result<()>>,
     _folder: Folder,
 }
 
-fn model(script: Script) -> Builder {
+pub(super) fn model(script: Script) -> Builder {
     OpenAiSimulator::builder().script(script).settings(Manners::default().with_timing(Timing::brisk()))
 }
 
 impl World {
     async fn new(model: Builder) -> Self {
+        Self::with(model, |_| {}).await
+    }
+
+    /// With settings of the test's own.
+    pub(super) async fn with(model: Builder, change: impl FnOnce(&mut SipArguments)) -> Self {
         let openai = model.start().await.unwrap();
         let folder = Folder::new();
         let mut arguments = SipArguments::default();
@@ -71,6 +76,7 @@ impl World {
         arguments.openai.openai_base_url = Some(openai.base_url());
         arguments.openai_webhook_secret = Some(SECRET.into());
         arguments.data_dir = Some(folder.0.clone());
+        change(&mut arguments);
         let server = SipServer::open(SipSettings::check(&arguments).unwrap()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/openai-webhook", listener.local_addr().unwrap());
@@ -82,7 +88,7 @@ impl World {
         Self { openai, server, url, stop: Some(stop), serving, _folder: folder }
     }
 
-    fn target(&self) -> WebhookTarget {
+    pub(super) fn target(&self) -> WebhookTarget {
         WebhookTarget::new(self.url.parse().unwrap(), SECRET).unwrap().attempts(2, Duration::from_millis(50))
     }
 
@@ -92,7 +98,7 @@ impl World {
     }
 
     /// Stops the server, which waits for its calls, and gives what is kept of them, newest first.
-    async fn calls(&mut self) -> Vec<CallSession> {
+    pub(super) async fn calls(&mut self) -> Vec<CallSession> {
         drop(self.stop.take());
         self.serving.join_next().await.unwrap().unwrap().unwrap();
         let store = self.server.store();
@@ -136,7 +142,7 @@ struct Delivery {
     signature: Option<String>,
 }
 
-fn reason(call: &CallSession) -> (Status, &str) {
+pub(super) fn reason(call: &CallSession) -> (Status, &str) {
     (call.summary.status, call.summary.ending.as_ref().map_or("", |ending| ending.reason.as_str()))
 }
 

@@ -1,0 +1,178 @@
+//! Callers over SIP who are handed to people: by an operator, by the model, and in vain.
+
+use std::time::Duration;
+
+use call_session::{
+    call::{CallSession, HandoffEnd, Outcome, Status},
+    id::SessionId,
+    store::Query,
+};
+use call_simulator::{
+    audio::fixtures::ja,
+    openai::{
+        Answer, Script,
+        sip::{Action, Fault, Ring, SipEnd, SipHandle, Step, Transfer},
+    },
+    twilio::CallerScript,
+};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::sip::{World, model, reason};
+
+const TOKEN: &str = "the token of this test";
+
+/// A model that greets, says the farewell, and tells a caller that nobody took the call.
+fn script() -> Script {
+    Script::new()
+        .when_asked("つながりませんでした", Answer::say(ja::AGENT_APOLOGY))
+        .when_asked("おつなぎいたします", Answer::say(ja::AGENT_ONE_MOMENT))
+        .when_asked("受付でございます", Answer::say(ja::AGENT_GREETING))
+}
+
+async fn world(model: call_simulator::openai::Builder, ring: u32) -> World {
+    World::with(model, |arguments| {
+        arguments.handoff_people = Some("sato=+81311110000,desk=sip:desk@example.com".into());
+        arguments.handoff_ring = Some(ring.to_string());
+        arguments.api_token = Some(TOKEN.into());
+    })
+    .await
+}
+
+/// The API, as an operator uses it.
+struct Desk {
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Desk {
+    fn of(world: &World) -> Self {
+        Self { url: world.url.replace("/openai-webhook", "/api/calls"), http: reqwest::Client::new() }
+    }
+
+    async fn hand_over(&self, call: SessionId, body: Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}/{call}/handoff", self.url)).bearer_auth(TOKEN).json(&body);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    async fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        let answer = self.http.get(format!("{}/{path}", self.url)).bearer_auth(token).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+}
+
+/// A call whose greeting was heard, and its name here.
+async fn greeted(world: &World, ring: Ring) -> (SipHandle, SessionId) {
+    let handle = world.openai.ring(ring);
+    assert!(handle.until(|step| *step == Step::SocketOpened).await);
+    let call = until(world, |call| call.transcript.iter().any(|line| line.complete)).await;
+    (handle, call.summary.id)
+}
+
+/// The newest call, once it is like this.
+async fn until(world: &World, wanted: impl Fn(&CallSession) -> bool) -> CallSession {
+    let store = world.server.store();
+    let waiting = async {
+        loop {
+            let position = store.feed_end().await.unwrap();
+            let page = store.query(&Query::default()).await.unwrap();
+            if let Some(summary) = page.calls.first() {
+                let call = store.load(summary.id).await.unwrap().unwrap();
+                if wanted(&call) {
+                    return call;
+                }
+            }
+            store.feed_moved(position).await;
+        }
+    };
+    timeout(Duration::from_secs(60), waiting).await.expect("the call comes to that")
+}
+
+fn stays() -> CallerScript {
+    CallerScript::new()
+}
+
+#[tokio::test]
+async fn an_operator_hands_a_caller_to_a_person_who_takes_the_call() {
+    let mut world = world(model(script()), 40).await;
+    let desk = Desk::of(&world);
+    assert_eq!(desk.get("active", "another token").await.0, 401);
+    let nobody = desk.hand_over(SessionId::new(), json!({})).await;
+    assert_eq!((nobody.0, &nobody.1["code"]), (404, &json!("call-not-found")));
+
+    let (handle, call) = greeted(&world, Ring::new(world.target(), stays())).await;
+    for (body, status, code) in [
+        (json!({"agentId": "nobody"}), 404, "agent-not-found"),
+        (json!({"phone": "no number"}), 400, "bad-request"),
+        (json!({"agentId": "sato", "phone": "+81311110000"}), 400, "bad-request"),
+        (json!({"mode": "warm"}), 400, "mode-not-available"),
+    ] {
+        let answer = desk.hand_over(call, body).await;
+        assert_eq!((answer.0, &answer.1["code"]), (status, &json!(code)));
+    }
+    let begun = desk.hand_over(call, json!({"phone": "03-1111-2222", "reason": "a complaint"})).await;
+    assert_eq!((begun.0, &begun.1["status"], &begun.1["mode"]), (202, &json!("transferring"), &json!("cold")));
+    let again = desk.hand_over(call, json!({"agentId": "sato"})).await;
+    assert_eq!((again.0, &again.1["code"]), (409, &json!("handoff-under-way")));
+
+    let seen = handle.ended().await;
+    assert_eq!(seen.end, SipEnd::Transferred("tel:+81311112222".into()));
+    let [_, farewell] = seen.agent_speech[..] else { panic!("greeting and farewell are heard: {seen}") };
+    assert!(farewell.duration() + Duration::from_millis(400) > ja::AGENT_ONE_MOMENT.duration(), "to the end: {seen}");
+    let over = until(&world, |call| call.summary.status.is_terminal()).await;
+    assert_eq!(reason(&over), (Status::Completed, "referred"));
+    assert_eq!(over.summary.outcome, Some(Outcome::HandedOver));
+    assert!(over.summary.times.with_agent.is_some() && !over.summary.needs_runner());
+    let late = desk.hand_over(call, json!({})).await;
+    assert_eq!(late.0, 409);
+    assert_eq!(desk.get(&call.to_string(), TOKEN).await.1["status"], "completed");
+    world.calls().await;
+}
+
+#[tokio::test]
+async fn the_model_names_people_and_no_numbers_and_a_refusal_goes_to_the_next() {
+    let stranger = Answer::call("hand_over", &json!({"to": "+81399999999", "reason": "asks for a person"}));
+    let sato = Answer::call("hand_over", &json!({"to": "sato", "reason": "asks for a person"}));
+    let script = script().turn(ja::CALLER_HOURS, stranger.then(sato));
+    let mut world = world(model(script).fault(Action::Refer, Fault::Status(400)), 40).await;
+    let caller = CallerScript::new().until_agent_finishes().say(ja::CALLER_HOURS);
+    let seen = timeout(Duration::from_secs(60), world.openai.ring(Ring::new(world.target(), caller)).ended()).await;
+    let seen = seen.expect("the call ends");
+    assert_eq!(seen.end, SipEnd::Transferred("sip:desk@example.com".into()));
+    assert_eq!(seen.requests("refer").collect::<Vec<_>>(), [400, 200]);
+    let calls = world.calls().await;
+    assert_eq!(reason(&calls[0]), (Status::Completed, "referred"));
+    let handoff = calls[0].summary.handoff.as_ref().unwrap();
+    assert_eq!((handoff.by.as_str(), handoff.legs.len()), ("agent", 2));
+    let told: Vec<_> = calls[0].tools.iter().map(|run| run.output.clone().unwrap_or_default()).collect();
+    assert!(told[0].contains("nobody of this name") && told[1].contains("being put through"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_caller_whom_nobody_takes_hears_so_and_talks_on_with_the_agent() {
+    // Both are asked, and both refused at once; then one is asked again, and nothing comes of it.
+    let refuses = model(script()).fault(Action::Refer, Fault::Status(400)).fault(Action::Refer, Fault::Status(403));
+    let mut world = world(refuses, 1).await;
+    let ring = Ring::new(world.target(), stays()).transfer(Transfer::Fails);
+    let (handle, call) = greeted(&world, ring).await;
+    let desk = Desk::of(&world);
+    assert_eq!(desk.hand_over(call, json!({"agentId": "sato"})).await.0, 202);
+    let told = |call: &CallSession| call.summary.handoff.as_ref().is_some_and(|handoff| handoff.told);
+    let call = until(&world, told).await;
+    assert_eq!(call.summary.status, Status::AiResponding);
+    let ended = call.summary.handoff.as_ref().unwrap().ended.clone().unwrap().1;
+    assert_eq!(ended, HandoffEnd::Failed("not-placed".into()));
+    until(&world, |call| call.transcript.iter().any(|line| line.heard == ja::AGENT_APOLOGY.transcript)).await;
+
+    assert_eq!(desk.hand_over(call.summary.id, json!({"phone": "+81311112222"})).await.0, 202);
+    let call = until(&world, |call| told(call) && call.summary.legs.len() == 3).await;
+    let ended = call.summary.handoff.as_ref().unwrap().ended.clone().unwrap().1;
+    assert_eq!(ended, HandoffEnd::Failed("no-answer".into()));
+    handle.hang_up();
+    let seen = handle.ended().await;
+    assert_eq!(seen.requests("refer").collect::<Vec<_>>(), [400, 403, 200]);
+    let calls = world.calls().await;
+    assert_eq!(reason(&calls[0]), (Status::Completed, "caller-hung-up"), "hanging up later is no handover");
+    assert!(calls[0].summary.times.with_agent.is_none());
+}
