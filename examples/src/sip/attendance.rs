@@ -248,14 +248,16 @@ impl Attendance {
         rows.iter().map(change).collect()
     }
 
-    /// Writes down that a message is about to be sent. False when this run has one already.
+    /// Writes down that a message is about to be sent. False when this run has sent one already; one of which nobody knows
+    /// is sent again, as whoever runs it again was asked.
     ///
     /// # Errors
     ///
     /// [`AttendanceError::Database`].
     pub async fn plan_message(&self, origin: Origin<'_>, phone: &str, body: &str) -> Result<bool, AttendanceError> {
         let planned = sqlx::query(
-            "insert into messages (key, at, call, phone, body) values (?, ?, ?, ?, ?) on conflict (key) do nothing",
+            "insert into messages (key, at, call, phone, body) values (?, ?, ?, ?, ?) on conflict (key) do update set \
+             body = excluded.body where sent is null",
         )
         .bind(origin.key)
         .bind(Timestamp::now().to_string())

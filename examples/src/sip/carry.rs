@@ -7,7 +7,7 @@ use call_session::{
     call::{Ending, Mode, NewCall, SessionEvent, Status},
     id::{SessionId, StreamId},
     recorder::{Recorder, RecorderConfig},
-    store,
+    store::{self, CommitError},
 };
 use jiff::{SignedDuration, Timestamp};
 use realtime_bridge::{
@@ -110,9 +110,16 @@ impl SipServer {
         let address = |number: Option<&str>| number.unwrap_or("anonymous").to_owned();
         let new = NewCall::inbound(address(call.caller()).as_str(), address(call.dialled()).as_str());
         let bound = call.twilio_call_sid().and_then(|sid| sid.parse::<CallSid>().ok());
-        let mut events = vec![SessionEvent::Ringing.at(now)];
-        events.extend(bound.map(|call| SessionEvent::Bound { call }.at(now)));
-        match self.0.store.create(id, now, new.with_mode(Mode::Sip), events).await {
+        let new = new.with_mode(Mode::Sip);
+        let rings = vec![SessionEvent::Ringing.at(now)];
+        let named = bound.map(|call| SessionEvent::Bound { call }.at(now));
+        let named: Vec<_> = rings.iter().cloned().chain(named).collect();
+        let created = match self.0.store.create(id, now, new.clone(), named).await {
+            // The header is the caller's word: a name that another call has is none.
+            Err(CommitError::CallSidTaken { .. }) => self.0.store.create(id, now, new, rings).await,
+            created => created,
+        };
+        match created {
             Ok(_) => Some(id),
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "the call cannot be written down");

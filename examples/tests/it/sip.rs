@@ -293,7 +293,10 @@ async fn the_table_changes_once_and_only_for_whom_it_knows() {
     assert!(table.slots().await.unwrap().iter().all(|slot| slot.free == 1));
 
     assert!(table.plan_message(origin("m1"), "+811", "words").await.unwrap());
+    assert!(table.plan_message(origin("m1"), "+811", "words").await.unwrap(), "nobody knows whether it was sent");
+    table.message_sent("m1", "SM1").await.unwrap();
     assert!(!table.plan_message(origin("m1"), "+811", "words").await.unwrap());
+    assert_eq!(table.messages("+811").await.unwrap(), [("words".into(), Some("SM1".into()))]);
     table.save_lead(origin("l1"), None, "name", "interest").await.unwrap();
     table.save_lead(origin("l1"), None, "name", "interest").await.unwrap();
     assert_eq!(table.leads().await.unwrap(), 1);
