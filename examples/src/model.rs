@@ -6,7 +6,10 @@
 use std::{fmt, future::pending, pin::pin, time::Duration};
 
 use futures_util::SinkExt;
-use realtime_bridge::realtime::{ConnectError, RealtimeClient, SessionConfig};
+use realtime_bridge::{
+    bridge::Endpoints,
+    realtime::{ConnectError, RealtimeSession},
+};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, sleep_until, timeout, timeout_at},
@@ -29,24 +32,6 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 /// How long the provider may take to hear that a session is not wanted any more.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// What session to open.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct SessionPlan {
-    /// How the model listens, thinks and speaks.
-    pub config: SessionConfig,
-    /// How long the session waits for its call, at most [`LONGEST_KEEP`].
-    pub keep: Duration,
-}
-
-impl SessionPlan {
-    /// A session with this configuration, which waits this long.
-    #[must_use]
-    pub const fn new(config: SessionConfig, keep: Duration) -> Self {
-        Self { config, keep }
-    }
-}
-
 /// Why there is no session for a call.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -65,19 +50,18 @@ pub enum Unavailable {
 /// A session that is open, or being opened, and waits for its call. Dropping it closes the session.
 pub struct PreparedSession<S> {
     wanted: oneshot::Sender<Reply<S>>,
+    endpoints: Endpoints<S>,
 }
 
 type Reply<S> = oneshot::Sender<Result<S, ConnectError>>;
 
-impl<S: Send + 'static> PreparedSession<S> {
-    /// Begins to open a session, in a task of `tasks`. Returns at once.
-    pub fn open<C>(tasks: &TaskTracker, client: C, plan: SessionPlan) -> Self
-    where
-        C: RealtimeClient<Session = S> + 'static,
-    {
+impl<S: RealtimeSession + 'static> PreparedSession<S> {
+    /// Begins to open a session with the first of these endpoints that gives one, in a task of `tasks`; how they do counts
+    /// for their health. The session waits for its call this long, at most [`LONGEST_KEEP`]. Returns at once.
+    pub fn open(tasks: &TaskTracker, endpoints: Endpoints<S>, keep: Duration) -> Self {
         let (wanted, asked) = oneshot::channel();
-        tasks.spawn(Box::pin(hold(client, plan, asked)).in_current_span());
-        Self { wanted }
+        tasks.spawn(Box::pin(hold(endpoints.clone(), keep, asked)).in_current_span());
+        Self { wanted, endpoints }
     }
 
     /// The session, for the call that has come. Waits at most this long until it is ready.
@@ -97,7 +81,11 @@ impl<S: Send + 'static> PreparedSession<S> {
         match timeout(limit, session).await {
             Ok(Ok(opened)) => opened.map_err(Unavailable::Refused),
             Ok(Err(_)) => Err(Unavailable::Expired),
-            Err(_) => Err(Unavailable::Late(limit)),
+            Err(_) => {
+                // A provider that only keeps everybody waiting is down, too.
+                self.endpoints.were_late();
+                Err(Unavailable::Late(limit))
+            }
         }
     }
 }
@@ -109,11 +97,15 @@ impl<S> fmt::Debug for PreparedSession<S> {
 }
 
 /// Opens a session and holds it until it is wanted, nobody can want it any more, or the time is over.
-async fn hold<C: RealtimeClient>(client: C, plan: SessionPlan, mut asked: oneshot::Receiver<Reply<C::Session>>) {
-    let deadline = Instant::now() + plan.keep;
-    let mut reply: Option<Reply<C::Session>> = None;
+async fn hold<S: RealtimeSession + 'static>(
+    endpoints: Endpoints<S>,
+    keep: Duration,
+    mut asked: oneshot::Receiver<Reply<S>>,
+) {
+    let deadline = Instant::now() + keep;
+    let mut reply: Option<Reply<S>> = None;
     let opened = {
-        let mut opening = pin!(open(&client, &plan));
+        let mut opening = pin!(open(&endpoints));
         loop {
             tokio::select! {
                 opened = &mut opening => break opened,
@@ -147,11 +139,11 @@ async fn given_up<T>(reply: &mut Option<oneshot::Sender<T>>) {
     }
 }
 
-async fn open<C: RealtimeClient>(client: &C, plan: &SessionPlan) -> Result<C::Session, ConnectError> {
+async fn open<S: RealtimeSession + 'static>(endpoints: &Endpoints<S>) -> Result<S, ConnectError> {
     let mut wait = BACK_OFF;
     let mut attempt = 1;
     loop {
-        let error = match client.connect(&plan.config).await {
+        let error = match endpoints.connect().await {
             Ok(session) => return Ok(session),
             Err(error) => error,
         };
@@ -165,27 +157,30 @@ async fn open<C: RealtimeClient>(client: &C, plan: &SessionPlan) -> Result<C::Se
     }
 }
 
-async fn close<S: realtime_bridge::realtime::RealtimeSession>(mut session: S) {
+async fn close<S: RealtimeSession>(mut session: S) {
     let closed = timeout(CLOSE_LIMIT, session.close()).await;
     tracing::debug!(in_order = matches!(closed, Ok(Ok(()))), "closed a session that nobody wanted");
 }
 
 #[cfg(test)]
 mod tests {
-    use realtime_bridge::realtime::memory::MemoryClient;
+    use realtime_bridge::realtime::{
+        EndpointHealth, SessionConfig,
+        memory::{ConnectScript, MemoryClient, MemorySession},
+    };
 
     use super::*;
 
     const KEEP: Duration = Duration::from_secs(10);
 
-    fn plan() -> SessionPlan {
-        SessionPlan::new(SessionConfig::default(), KEEP)
+    fn prepare(client: MemoryClient) -> PreparedSession<MemorySession> {
+        PreparedSession::open(&TaskTracker::new(), Endpoints::new(client, SessionConfig::default()), KEEP)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_session_is_adopted() {
         let (client, mut provider) = MemoryClient::new();
-        let prepared = PreparedSession::open(&TaskTracker::new(), client, plan());
+        let prepared = prepare(client);
         let mut model = provider.accept().await.unwrap();
         let session = prepared.adopt(KEEP).await.unwrap();
         drop(session);
@@ -196,7 +191,7 @@ mod tests {
     async fn a_session_whose_stream_never_comes_is_closed_after_the_limit() {
         let (client, mut provider) = MemoryClient::new();
         let began = Instant::now();
-        let prepared = PreparedSession::open(&TaskTracker::new(), client, plan());
+        let prepared = prepare(client);
         let mut model = provider.accept().await.unwrap();
         assert_eq!(model.recv().await, None);
         assert_eq!(began.elapsed(), KEEP);
@@ -206,11 +201,36 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_that_nobody_can_want_any_more_is_closed_at_once() {
         let (client, mut provider) = MemoryClient::new();
-        let prepared = PreparedSession::open(&TaskTracker::new(), client, plan());
+        let prepared = prepare(client);
         let mut model = provider.accept().await.unwrap();
         let began = Instant::now();
         drop(prepared);
         assert_eq!(model.recv().await, None);
         assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_opened_counts_for_the_health_of_its_endpoint() {
+        let (client, provider) = MemoryClient::new();
+        drop(provider);
+        let health = EndpointHealth::default();
+        let endpoints = || Endpoints::new(client.clone(), SessionConfig::default()).with_health(health.clone());
+        for _ in 0..2 {
+            let prepared = PreparedSession::open(&TaskTracker::new(), endpoints(), KEEP);
+            assert!(matches!(prepared.adopt(KEEP).await, Err(Unavailable::Refused(_))));
+        }
+        assert!(health.is_open(), "a few calls are enough to know");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_that_keeps_callers_waiting_is_found_to_be_down() {
+        let (client, provider) = MemoryClient::new();
+        (0..5).for_each(|_| provider.script(ConnectScript::Stall));
+        let health = EndpointHealth::default();
+        for _ in 0..5 {
+            let endpoints = Endpoints::new(client.clone(), SessionConfig::default()).with_health(health.clone());
+            let prepared = PreparedSession::open(&TaskTracker::new(), endpoints, KEEP);
+            assert!(matches!(prepared.adopt(Duration::from_secs(1)).await, Err(Unavailable::Late(_))));
+        }
+        assert!(health.is_open());
     }
 }

@@ -46,6 +46,8 @@ struct Words {
     machine: &'static str,
     taken_back: &'static str,
     other: &'static str,
+    /// To a person, as the reason: there is no model for the caller.
+    outage: &'static str,
 }
 
 const JAPANESE: Words = Words {
@@ -72,6 +74,7 @@ const JAPANESE: Words = Words {
     refused: "今は出られないとのこと",
     machine: "留守番電話",
     taken_back: "取り次ぎが取り消された",
+    outage: "自動応答が使えないための取り次ぎ",
     other: "接続できなかった",
 };
 
@@ -100,6 +103,7 @@ const ENGLISH: Words = Words {
     refused: "they cannot take the call now",
     machine: "a machine answers",
     taken_back: "it was called off",
+    outage: "a call that the assistant cannot take right now",
     other: "no connection was made",
 };
 
@@ -224,6 +228,12 @@ impl Conversation {
             WhyNot::Other => words.other,
         };
         words.not_taken.replace("{text}", why)
+    }
+
+    /// Why a caller is put through for whom there is no model, as the person hears it.
+    #[must_use]
+    pub const fn outage_reason(&self) -> &'static str {
+        self.language.handoff().outage
     }
 
     /// What the model is told when nobody can be asked to take the call.

@@ -28,6 +28,9 @@ use crate::{
 /// How long another server may take to write down how its stream ended. A server that is dead writes nothing.
 const ELSEWHERE: std::time::Duration = std::time::Duration::from_millis(700);
 
+/// The cause of a stream that ended as its model was lost and no other session could be had.
+const UNREACHABLE: &str = "model-unreachable";
+
 /// Twilio asks what comes next for the caller.
 pub(super) async fn after_stream(
     State(phone): State<Phone>,
@@ -123,13 +126,22 @@ impl Phone {
                 self.break_off(call.id, cause).await?;
                 Ok(self.apologize())
             }
+            // It was looked for, for as long as callers wait, or nobody has to look.
+            Next::Reconnect if cause == UNREACHABLE || self.0.models.are_down() => {
+                let cause = cause.to_owned();
+                Ok(self.down_the_ladder(leg, &cause).await)
+            }
             Next::Reconnect => {
                 let (call, stream) = self.expect(call.id, vec![]).await?;
                 Ok(self.connect_again(&Leg { call, ..leg }, stream))
             }
             Next::Elsewhere => Ok(hang_up()),
             Next::Room => Ok(self.send_caller(leg).await),
-            Next::Apologize | _ => {
+            Next::Apologize => {
+                let cause = cause.to_owned();
+                Ok(self.down_the_ladder(leg, &cause).await)
+            }
+            _ => {
                 self.break_off(call.id, cause).await?;
                 Ok(self.apologize())
             }

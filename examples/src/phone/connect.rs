@@ -12,11 +12,7 @@ use twilio_twiml::{
 };
 
 use super::{Phone, State};
-use crate::{
-    model::{PreparedSession, SessionPlan},
-    stream_token::PARAMETER,
-    web::Document,
-};
+use crate::{model::PreparedSession, stream_token::PARAMETER, web::Document};
 
 /// A call as the line knows it.
 #[derive(Debug, Clone)]
@@ -37,14 +33,13 @@ impl Phone {
 
     /// Begins to open a model session for a call.
     pub(super) fn open_session(&self, call: &CallSummary) -> PreparedSession<OpenAiSession> {
-        let State { settings, client, tasks, .. } = &*self.0;
-        let plan = SessionPlan::new(self.session_config(call), settings.limits.stream_wait);
-        PreparedSession::open(tasks, client.clone(), plan)
+        let State { settings, tasks, .. } = &*self.0;
+        PreparedSession::open(tasks, self.endpoints(call), settings.limits.stream_wait)
     }
 
-    /// Where the later sessions of a call come from. All calls know how the provider is.
+    /// Where the sessions of a call come from. All calls know how the services are.
     pub(super) fn endpoints(&self, call: &CallSummary) -> Endpoints<OpenAiSession> {
-        Endpoints::new(self.0.client.clone(), self.session_config(call)).with_health(self.0.health.clone())
+        self.0.models.endpoints(&self.session_config(call))
     }
 
     fn session_config(&self, call: &CallSummary) -> SessionConfig {

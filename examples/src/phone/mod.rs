@@ -27,6 +27,8 @@ mod ending;
 mod feed;
 pub mod handoff;
 mod media_stream;
+mod models;
+mod outage;
 mod problem;
 mod streams;
 mod sweep;
@@ -40,13 +42,7 @@ use axum::{
     routing::{get, post},
 };
 use call_session::{directory::Directory, handoff::TwilioTelephone, id::NodeId, live::Live, store::SessionStore};
-use realtime_bridge::{
-    realtime::{
-        EndpointHealth,
-        openai::{ConfigError, OpenAiClient},
-    },
-    tool::ToolSet,
-};
+use realtime_bridge::{realtime::openai::ConfigError, tool::ToolSet};
 use tokio::{
     net::TcpListener,
     sync::mpsc,
@@ -61,6 +57,7 @@ use twilio_twiml::{
 
 use self::{
     handoff::{Doors, Runs, Strategies, Targets},
+    models::Models,
     streams::Streams,
 };
 pub use self::{media_stream::StreamRecord, problem::Problem};
@@ -139,9 +136,7 @@ pub struct Phone(Arc<State>);
 struct State {
     settings: Settings,
     verifier: Verifier,
-    client: OpenAiClient,
-    /// How the model's provider is, as all calls find it.
-    health: EndpointHealth,
+    models: Models,
     tools: ToolSet,
     strategies: Strategies,
     model_hands_over: bool,
@@ -183,8 +178,7 @@ impl Phone {
         let secret = settings.twilio.auth_token.expose().as_bytes();
         Ok(Self(Arc::new(State {
             verifier: Verifier::new(settings.public_url.as_str(), settings.twilio.auth_token.clone()),
-            client: OpenAiClient::new(settings.openai.clone())?,
-            health: EndpointHealth::default(),
+            models: Models::new(&settings)?,
             tools: parts.tools,
             strategies: parts.strategies,
             model_hands_over: parts.model_hands_over,

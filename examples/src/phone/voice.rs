@@ -12,13 +12,17 @@ use call_session::{
 };
 use jiff::Timestamp;
 use tracing::Instrument;
-use twilio_twiml::{sid::AccountSid, webhook::VoiceRequest};
+use twilio_twiml::{sid::AccountSid, webhook::VoiceRequest, words::AnsweredBy};
 
 use super::{
     Phone,
     connect::{Leg, expected},
+    outage::MODEL_DOWN,
 };
-use crate::{chain::Chain, web::Signed};
+use crate::{
+    chain::Chain,
+    web::{Document, Signed},
+};
 
 /// A call comes in. The answer waits for the store and for nothing else, least of all the model: the caller hears ringing
 /// until then.
@@ -46,9 +50,8 @@ impl Phone {
             tracing::info!("a call was turned away with an apology: the server stops");
             return self.apologize().into_response();
         }
-        if self.0.health.is_open() {
-            tracing::warn!("a call was turned away with an apology: the model is known to be down");
-            return self.apologize().into_response();
+        if self.0.models.are_down() {
+            return self.take_without_model(&request).await.into_response();
         }
         match self.admit(&request).await {
             Ok((leg, stream, fresh)) => {
@@ -69,22 +72,43 @@ impl Phone {
     /// Finds the session of a call that comes in, or makes it. Twilio may ask twice, and two servers at once: the call's
     /// name belongs to one session.
     async fn admit(&self, request: &VoiceRequest) -> Result<(Leg, StreamId, bool), UpdateError> {
-        let store = &*self.0.store;
-        let (sid, account) = (request.call.call_sid.clone(), request.call.account_sid.clone());
-        let (id, stream, now) = (SessionId::new(), StreamId::new(), Timestamp::now());
-        let call = NewCall::inbound(request.call.from.clone(), request.call.to.clone())
-            .with_account(account.clone())
-            .with_settings(self.0.settings.conversation.snapshot());
-        let call = self.know_customer(call).await;
-        let events =
-            vec![SessionEvent::Bound { call: sid.clone() }.at(now), SessionEvent::StreamExpected { stream }.at(now)];
-        match store.create(id, now, call, events).await {
-            Ok(session) => Ok((Leg { call: session.summary, sid, account }, stream, true)),
+        let stream = StreamId::new();
+        match self.create(request, Some(stream)).await {
+            Ok(call) => Ok((leg(request, call), stream, true)),
             Err(CommitError::CallSidTaken { owner, .. }) => {
                 let (call, stream) = self.expect(owner, vec![]).await?;
-                Ok((Leg { call, sid, account }, stream, false))
+                Ok((leg(request, call), stream, false))
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn create(&self, request: &VoiceRequest, stream: Option<StreamId>) -> Result<CallSummary, CommitError> {
+        let context = &request.call;
+        let (id, now) = (SessionId::new(), Timestamp::now());
+        let call = NewCall::inbound(context.from.clone(), context.to.clone())
+            .with_account(context.account_sid.clone())
+            .with_settings(self.0.settings.conversation.snapshot());
+        let call = self.know_customer(call).await;
+        let bound = SessionEvent::Bound { call: context.call_sid.clone() };
+        let expected = stream.map(|stream| SessionEvent::StreamExpected { stream });
+        let events = [bound].into_iter().chain(expected).map(|event| event.at(now)).collect();
+        Ok(self.0.store.create(id, now, call, events).await?.summary)
+    }
+
+    /// The model is known to be down, so that no stream is opened.
+    async fn take_without_model(&self, request: &VoiceRequest) -> Document {
+        let call = match self.create(request, None).await {
+            Err(CommitError::CallSidTaken { owner, .. }) => self.0.store.summary(owner).await.map_err(Into::into),
+            created => created.map(Some),
+        };
+        match call {
+            Ok(Some(call)) => self.down_the_ladder(leg(request, call), MODEL_DOWN).await,
+            Ok(None) => self.apologize(),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a call cannot be kept, and the model is known to be down");
+                self.apologize()
+            }
         }
     }
 
@@ -98,7 +122,17 @@ impl Phone {
         if let Some(by) = &request.answered_by {
             events.push(SessionEvent::PickedUp { by: by.into() });
         }
-        let events = events.into_iter().map(|event| event.at(now)).collect();
+        let events: Vec<_> = events.into_iter().map(|event| event.at(now)).collect();
+        let machine = request.answered_by.as_ref().is_some_and(AnsweredBy::is_machine);
+        if self.0.models.are_down() && !machine {
+            let updated = store::update(&*self.0.store, call, |_| events.clone()).await;
+            if let Ok(updated) = updated {
+                return self
+                    .down_the_ladder(Leg { call: updated.session.summary, sid, account }, MODEL_DOWN)
+                    .await
+                    .into_response();
+            }
+        }
         match self.expect(call, events).await {
             Ok((summary, stream)) => {
                 tracing::info!(%call, "a call of ours was picked up");
@@ -106,7 +140,7 @@ impl Phone {
             }
             Err(UpdateError::Refused(Refused::Over)) => {
                 // It was called off while it rang.
-                super::Document(twilio_twiml::twiml::Response::new().hangup()).into_response()
+                Document(twilio_twiml::twiml::Response::new().hangup()).into_response()
             }
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "a call that was picked up cannot be connected");
@@ -154,4 +188,9 @@ impl Phone {
             StatusCode::FORBIDDEN
         })
     }
+}
+
+/// A call that comes in, as the line knows it.
+fn leg(request: &VoiceRequest, call: CallSummary) -> Leg {
+    Leg { call, sid: request.call.call_sid.clone(), account: request.call.account_sid.clone() }
 }

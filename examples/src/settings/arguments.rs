@@ -16,6 +16,9 @@ pub struct Arguments {
     /// The voice model.
     #[command(flatten)]
     pub openai: OpenAiArguments,
+    /// What there is without it.
+    #[command(flatten)]
+    pub second: SecondModelArguments,
     /// The telephone.
     #[command(flatten)]
     pub twilio: TwilioArguments,
@@ -41,6 +44,11 @@ pub struct OpenAiArguments {
     /// The key of the OpenAI account. For a model on loopback, any text.
     #[arg(long, env = "OPENAI_API_KEY", value_name = "KEY", hide_env_values = true)]
     pub openai_api_key: Option<SecretString>,
+    /// The service that has the model: `openai`; `azure`, with the resource as OPENAI_BASE_URL and the deployment as
+    /// OPENAI_MODEL; or anything that is `compatible`, or `compatible-flat` if voice and turn detection stand at the top of
+    /// its sessions. [default: openai]
+    #[arg(long, env = "OPENAI_SERVICE", value_name = "NAME")]
+    pub openai_service: Option<String>,
     /// The root of OpenAI's API, or of anything that speaks its protocol. [default: https://api.openai.com/v1]
     #[arg(long, env = "OPENAI_BASE_URL", value_name = "URL")]
     pub openai_base_url: Option<String>,
@@ -50,6 +58,33 @@ pub struct OpenAiArguments {
     /// The voice it talks with. [default: marin]
     #[arg(long, env = "OPENAI_VOICE", value_name = "NAME")]
     pub openai_voice: Option<String>,
+}
+
+/// Another voice model, for when the first fails.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Without the voice model")]
+#[non_exhaustive]
+pub struct SecondModelArguments {
+    /// A key for another model, which takes over when the first fails. Without it there is none.
+    #[arg(long, env = "OPENAI_SECOND_API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub openai_second_api_key: Option<SecretString>,
+    /// As OPENAI_SERVICE, of the other model.
+    #[arg(long, env = "OPENAI_SECOND_SERVICE", value_name = "NAME")]
+    pub openai_second_service: Option<String>,
+    /// As OPENAI_BASE_URL, of the other model.
+    #[arg(long, env = "OPENAI_SECOND_BASE_URL", value_name = "URL")]
+    pub openai_second_base_url: Option<String>,
+    /// The other model.
+    #[arg(long, env = "OPENAI_SECOND_MODEL", value_name = "NAME")]
+    pub openai_second_model: Option<String>,
+    /// What callers get when no model can be had, the first choice first: `person`, who is called while the caller waits with
+    /// music, and `apology`, which is below everything. [default: person,apology with TWILIO_ACCOUNT_SID, else apology]
+    #[arg(long, env = "OUTAGE", value_name = "LIST")]
+    pub outage: Option<String>,
+    /// Seconds that a model which is known to be down is left alone before a call tries it again; twice as long each time it
+    /// is still down, up to two minutes. [default: 10]
+    #[arg(long, env = "OUTAGE_PAUSE", value_name = "SECONDS")]
+    pub outage_pause: Option<String>,
 }
 
 /// The telephone.

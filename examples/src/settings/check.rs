@@ -8,12 +8,15 @@ use std::{
     time::Duration,
 };
 
-use realtime_bridge::realtime::openai::{OpenAiClient, OpenAiConfig};
+use realtime_bridge::realtime::openai::OpenAiConfig;
 use secrecy::{ExposeSecret, SecretString};
 use twilio_twiml::{twiml::Voice, webhook::signature::AuthToken};
 use url::Url;
 
-use super::{Arguments, Limits, Problems, PublicUrl, Settings, TwilioSettings};
+use super::{
+    Arguments, Ladder, Limits, OpenAiArguments, Problems, PublicUrl, SecondModelArguments, Settings, TwilioSettings,
+    model,
+};
 use crate::{
     conversation::{Conversation, Language},
     database::Database,
@@ -51,7 +54,7 @@ impl Settings {
     ///
     /// [`Problems`], with all of them.
     pub fn check(arguments: &Arguments) -> Result<Self, Problems> {
-        let Arguments { openai, twilio, server, outbound, handoff, conversation } = arguments;
+        let Arguments { openai, second, twilio, server, outbound, handoff, conversation } = arguments;
         let mut check = Check::default();
         let local_twilio = check.is_local("TWILIO_API_BASE_URL", &twilio.twilio_api_base_url);
         let openai_config = check.openai(openai);
@@ -69,6 +72,7 @@ impl Settings {
             model_wait: check.seconds("MODEL_WAIT", &server.model_wait, defaults.model_wait, LONGEST_KEEP),
             max_call: check.seconds("MAX_CALL", &server.max_call, defaults.max_call, DAY),
             ring: check.seconds("RING_LIMIT", &outbound.ring_limit, defaults.ring, MOST_RINGING),
+            outage: check.seconds("OUTAGE_PAUSE", &second.outage_pause, defaults.outage, DAY),
             drain: check.seconds("DRAIN_LIMIT", &server.drain_limit, defaults.drain, DAY),
         };
         let language = check.parsed("CONVERSATION_LANGUAGE", &conversation.language, "ja-JP or en-US");
@@ -82,6 +86,8 @@ impl Settings {
         let machine = check.parsed("MACHINE", &outbound.machine, "message, hang-up or ignore").unwrap_or_default();
         let record = check.parsed("RECORD", &outbound.record, "true or false").unwrap_or(false);
         let handoff = check.handoff(handoff);
+        let second_model = check.second_model(second);
+        let outage = check.outage(&second.outage, given(&twilio.twilio_account_sid).is_some());
         let api_token = exposed(&server.api_token).map(ApiToken::new);
         if api_token.is_none() && !bind.ip().is_loopback() {
             check.problem(
@@ -97,6 +103,7 @@ impl Settings {
         }
         Ok(Self {
             openai: openai_config,
+            second_model,
             voice: given(&openai.openai_voice).unwrap_or("marin").to_owned(),
             twilio: TwilioSettings {
                 account_sid,
@@ -112,6 +119,7 @@ impl Settings {
             machine,
             record,
             handoff,
+            outage,
             api_token,
             database,
         })
@@ -133,31 +141,39 @@ impl Check {
         Problems { problems: self.problems }
     }
 
-    fn openai(&mut self, given_openai: &super::OpenAiArguments) -> OpenAiConfig {
-        let key = exposed(&given_openai.openai_api_key);
-        if key.is_none() {
-            self.problem(
-                "OPENAI_API_KEY is not set. It is a key from platform.openai.com; with OPENAI_BASE_URL on this machine, \
-                 any text will do",
-            );
+    fn openai(&mut self, given: &OpenAiArguments) -> OpenAiConfig {
+        model(given, |word| format!("OPENAI_{word}"), &mut self.problems)
+    }
+
+    /// Another model, if anything is said about one.
+    fn second_model(&mut self, given_second: &SecondModelArguments) -> Option<OpenAiConfig> {
+        let SecondModelArguments {
+            openai_second_api_key: key,
+            openai_second_service: service,
+            openai_second_base_url: url,
+            openai_second_model: name,
+            ..
+        } = given_second;
+        if exposed(key).is_none() && [service, url, name].into_iter().all(|text| given(text).is_none()) {
+            return None;
         }
-        // A key of our own lets the rest be checked all the same; it never gets out of here.
-        let mut config = OpenAiConfig::new(key.unwrap_or("unset"));
-        if let Some(url) = given(&given_openai.openai_base_url) {
-            config = config.with_base_url(url);
+        let arguments = OpenAiArguments {
+            openai_api_key: key.clone(),
+            openai_service: service.clone(),
+            openai_base_url: url.clone(),
+            openai_model: name.clone(),
+            openai_voice: None,
+        };
+        Some(model(&arguments, |word| format!("OPENAI_SECOND_{word}"), &mut self.problems))
+    }
+
+    /// What callers get without a model. A person has to be called by somebody.
+    fn outage(&mut self, text: &Option<String>, account: bool) -> Ladder {
+        let wanted = self.parsed("OUTAGE", text, "a list of person and apology, the apology last");
+        if !account && wanted.as_ref().is_some_and(|ladder| *ladder != Ladder::default()) {
+            self.problem("OUTAGE names a person, but TWILIO_ACCOUNT_SID is not set: nobody could be called");
         }
-        if let Some(model) = given(&given_openai.openai_model) {
-            config = config.with_model(model);
-        }
-        if let Err(error) = OpenAiClient::new(config.clone()) {
-            let name = |problem: &str| {
-                problem
-                    .replace("base_url", "OPENAI_BASE_URL")
-                    .replace("the value of header authorization", "OPENAI_API_KEY")
-            };
-            self.problems.extend(error.problems.iter().map(|problem| name(problem)));
-        }
-        config
+        wanted.unwrap_or_else(|| if account { Ladder::person() } else { Ladder::default() })
     }
 
     fn database(&mut self, url: &Option<SecretString>) -> Database {

@@ -6,19 +6,25 @@
 mod arguments;
 mod check;
 mod handoff;
+mod model;
+mod outage;
 mod public_url;
 
 use std::{fmt, net::SocketAddr, num::NonZeroU32, str::FromStr, time::Duration};
 
 pub use arguments::{
-    Arguments, ConversationArguments, HandoffArguments, OpenAiArguments, OutboundArguments, ServerArguments,
-    TwilioArguments,
+    Arguments, ConversationArguments, HandoffArguments, OpenAiArguments, OutboundArguments, SecondModelArguments,
+    ServerArguments, TwilioArguments,
 };
-use realtime_bridge::realtime::openai::OpenAiConfig;
+use realtime_bridge::realtime::{BreakerConfig, openai::OpenAiConfig};
 use twilio_twiml::{rest, sid::AccountSid, webhook::signature::AuthToken};
 
-pub use self::handoff::HandoffRules;
-pub use self::public_url::{PublicUrl, PublicUrlError};
+pub(crate) use self::model::model;
+pub use self::{
+    handoff::HandoffRules,
+    outage::{Ladder, NoLadder, Rung},
+    public_url::{PublicUrl, PublicUrlError},
+};
 use crate::{conversation::Conversation, database::Database, phone::api::ApiToken};
 
 /// What a server runs with. No secret shows in `Debug`.
@@ -27,6 +33,8 @@ use crate::{conversation::Conversation, database::Database, phone::api::ApiToken
 pub struct Settings {
     /// How the voice model is reached.
     pub openai: OpenAiConfig,
+    /// How the model is reached that takes over when that one fails.
+    pub second_model: Option<OpenAiConfig>,
     /// The model's voice.
     pub voice: String,
     /// The telephone.
@@ -45,6 +53,8 @@ pub struct Settings {
     pub record: bool,
     /// How callers are handed to people.
     pub handoff: HandoffRules,
+    /// What callers get while there is no model.
+    pub outage: Ladder,
     /// What requests to the API have to carry; `None` only where nobody but this machine can make them.
     pub api_token: Option<ApiToken>,
     /// Where calls are kept.
@@ -123,6 +133,8 @@ pub struct Limits {
     pub max_call: Duration,
     /// How long a telephone rings. Default: 30 s, less than most machines take to pick up.
     pub ring: Duration,
+    /// How long a model that is known to be down is left alone, at first. Default: 10 s.
+    pub outage: Duration,
     /// How long running calls may go on when the server is stopped. Default: 60 s.
     pub drain: Duration,
 }
@@ -134,6 +146,7 @@ impl Default for Limits {
             model_wait: Duration::from_secs(4),
             max_call: Duration::from_secs(30 * 60),
             ring: Duration::from_secs(30),
+            outage: BreakerConfig::default().pause,
             drain: Duration::from_secs(60),
         }
     }

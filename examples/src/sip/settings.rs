@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use realtime_bridge::realtime::openai::{OpenAiClient, OpenAiConfig, webhook::WebhookSecret};
+use realtime_bridge::realtime::openai::{OpenAiConfig, webhook::WebhookSecret};
 use secrecy::{ExposeSecret, SecretString};
 use twilio_twiml::{
     phone::E164,
@@ -17,7 +17,7 @@ use twilio_twiml::{
 use super::{handoff::People, sms::Sms};
 use crate::{
     phone::api::ApiToken,
-    settings::{OpenAiArguments, Problems},
+    settings::{OpenAiArguments, Problems, model},
 };
 
 /// What can be set, as it was given. [`SipSettings::check`] makes sense of it.
@@ -113,7 +113,7 @@ impl SipSettings {
     /// [`Problems`], with all of them.
     pub fn check(arguments: &SipArguments) -> Result<Self, Problems> {
         let mut problems = Vec::new();
-        let openai = openai(arguments, &mut problems);
+        let openai = model(&arguments.openai, |word| format!("OPENAI_{word}"), &mut problems);
         let secrets = secrets(arguments, &mut problems);
         let sms = sms(arguments, &mut problems);
         let bind = given(&arguments.bind).map_or(Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000))), str::parse);
@@ -145,25 +145,6 @@ impl SipSettings {
             drain: Duration::from_secs(60),
         })
     }
-}
-
-fn openai(arguments: &SipArguments, problems: &mut Vec<String>) -> OpenAiConfig {
-    let key = exposed(&arguments.openai.openai_api_key);
-    if key.is_none() {
-        problems.push("OPENAI_API_KEY is not set. It is a key of the project that the trunk leads to".into());
-    }
-    // A key of our own lets the rest be checked all the same; it never gets out of here.
-    let mut config = OpenAiConfig::new(key.unwrap_or("unset"));
-    if let Some(url) = given(&arguments.openai.openai_base_url) {
-        config = config.with_base_url(url);
-    }
-    if let Some(model) = given(&arguments.openai.openai_model) {
-        config = config.with_model(model);
-    }
-    if let Err(error) = OpenAiClient::new(config.clone()) {
-        problems.extend(error.problems);
-    }
-    config
 }
 
 fn secrets(arguments: &SipArguments, problems: &mut Vec<String>) -> Vec<WebhookSecret> {

@@ -121,6 +121,12 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
         }
     }
 
+    /// No session came in the time that a caller has: that counts against the endpoint that is asked first.
+    pub fn were_late(&self) {
+        let first = self.list.iter().find(|endpoint| !endpoint.health.is_open());
+        first.unwrap_or(&self.list[0]).health.failed();
+    }
+
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.list.len()).unwrap_or(u32::MAX)
     }

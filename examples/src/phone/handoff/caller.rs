@@ -10,7 +10,7 @@ use twilio_twiml::twiml::Response;
 use super::documents;
 use crate::{
     chain::Chain,
-    phone::{Phone, connect::Leg},
+    phone::{Phone, connect::Leg, outage::MODEL_DOWN},
     web::Document,
 };
 
@@ -38,6 +38,9 @@ impl Phone {
         let hang_up = || Document(Response::new().hangup());
         let plan = call.handoff.as_ref().map(|handoff| &handoff.plan);
         match (place, plan) {
+            (Place::Agent, _) if self.0.models.are_down() => {
+                Ok(self.down_the_ladder(Leg { call, ..leg }, MODEL_DOWN).await)
+            }
             (Place::Agent, _) => self.back_to_agent(Leg { call, ..leg }).await,
             (Place::Room, Some(plan)) => Ok(documents::caller_in_room(doors, &call, plan)),
             (Place::Dial(id), Some(plan)) => {

@@ -26,8 +26,8 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use call_session::{
     call::{CallSession, HandoffEvent, HandoffMode, Refused, SessionEvent},
     handoff::{
-        self as pure, Ask, Company, ConferenceRedirect, HandoffPlan, HandoffSettings, HandoffStrategy, NoOne, Wanted,
-        WarmTransfer,
+        self as pure, AfterPerson, Ask, Company, ConferenceRedirect, HandoffPlan, HandoffSettings, HandoffStrategy,
+        NoOne, Wanted, WarmTransfer,
     },
     id::{AgentId, SessionId},
     store::{CommitError, StoreError, UpdateError},
@@ -263,7 +263,8 @@ impl Phone {
                 Company::Music { url } => url.clone(),
                 _ => None,
             };
-            settings = settings.with_company(Company::Music { url }).with_farewell("");
+            // There is none to go back to, either.
+            settings = settings.with_company(Company::Music { url }).with_farewell("").with_after(AfterPerson::Goodbye);
         }
         Ok(settings)
     }

@@ -9,6 +9,8 @@ use call_session::{
 use realtime_bridge::realtime::openai::sip::ReferTarget;
 use twilio_twiml::phone::Address;
 
+use crate::conversation::{Conversation, Language};
+
 /// Who callers can be handed to, the first choice first: `sato=+81312345678,desk=sip:desk@example.com`.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct People {
@@ -54,7 +56,8 @@ impl People {
         limits.ring = self.patience;
         // Two may be asked to their end.
         limits.search = limits.search.max(self.patience * 2);
-        HandoffSettings::default().with_farewell("担当者におつなぎいたします。少々お待ちください。").with_limits(limits)
+        let farewell = Conversation::new(Language::Japanese).handoff_farewell();
+        HandoffSettings::default().with_farewell(farewell).with_limits(limits)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Callers and people, over sockets.
 
 mod deaths;
+mod outage;
 mod requests;
 mod stories;
 mod world;
