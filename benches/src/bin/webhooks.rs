@@ -55,18 +55,23 @@ async fn main() -> Result<(), Failure> {
             Ok::<_, reqwest::Error>((began.elapsed(), answer.contains("<Stream")))
         });
     }
-    let mut times = Vec::new();
-    let mut turned_away = 0;
+    // Those that connect a stream, and those that the server answers without a model.
+    let (mut taken, mut without) = (Vec::new(), Vec::new());
     while let Some(answer) = answers.join_next().await {
-        let (time, taken) = answer??;
-        times.push(time);
-        turned_away += usize::from(!taken);
+        let (time, streams) = answer??;
+        if streams { &mut taken } else { &mut without }.push(time);
     }
-    times.sort_unstable();
-    let at = |share: usize| times.get((times.len() * share / 1000).min(times.len() - 1)).copied().unwrap_or_default();
-    println!("{} calls at {rate}/s, {turned_away} turned away", times.len());
-    println!("p50 {:.1?}  p90 {:.1?}  p99 {:.1?}  worst {:.1?}", at(500), at(900), at(990), at(1000));
+    println!("{} calls at {rate}/s", taken.len() + without.len());
+    report("given to the model", &mut taken);
+    report("given to the ladder", &mut without);
     Ok(())
+}
+
+fn report(what: &str, times: &mut [Duration]) {
+    times.sort_unstable();
+    let at = |share: usize| times.get((times.len() * share / 1000).min(times.len().saturating_sub(1)));
+    let [p50, p90, p99, worst] = [500, 900, 990, 1000].map(|share| at(share).copied().unwrap_or_default());
+    println!("{what}: {}  p50 {p50:.1?}  p90 {p90:.1?}  p99 {p99:.1?}  worst {worst:.1?}", times.len());
 }
 
 fn new_call() -> Form {
