@@ -154,7 +154,7 @@ pub mod en {
 
     /// A person speaks to the caller.
     pub const PERSON_HELLO: Speech =
-        speech!(Person, English, "en/person-hello", "Hello, this is Sato. How can I help you?");
+        speech!(Person, English, "en/person-hello", "Thank you for waiting. How can I help you?");
 
     /// The caller tells the person what it is about.
     pub const CALLER_CHANGE: Speech =
@@ -167,7 +167,7 @@ pub mod en {
     pub const AGENT_BACK: Speech = speech!(Agent, English, "en/agent-back", "Is there anything else I can do for you?");
 
     /// A person answers the telephone.
-    pub const PERSON_PICKS_UP: Speech = speech!(Person, English, "en/person-picks-up", "Sato speaking.");
+    pub const PERSON_PICKS_UP: Speech = speech!(Person, English, "en/person-picks-up", "Yes, hello?");
 }
 
 /// The call in Japanese.
@@ -255,7 +255,8 @@ pub mod ja {
     pub const PERSON_YES: Speech = speech!(Person, Japanese, "ja/person-yes", "はい、つないでください。");
 
     /// A person speaks to the caller.
-    pub const PERSON_HELLO: Speech = speech!(Person, Japanese, "ja/person-hello", "お電話代わりました。佐藤です。");
+    pub const PERSON_HELLO: Speech =
+        speech!(Person, Japanese, "ja/person-hello", "お電話代わりました。担当者でございます。");
 
     /// The caller tells the person what it is about.
     pub const CALLER_CHANGE: Speech = speech!(Caller, Japanese, "ja/caller-change", "予約の変更をお願いします。");
@@ -268,7 +269,7 @@ pub mod ja {
     pub const AGENT_BACK: Speech = speech!(Agent, Japanese, "ja/agent-back", "ほかにご用件はございますか。");
 
     /// A person answers the telephone.
-    pub const PERSON_PICKS_UP: Speech = speech!(Person, Japanese, "ja/person-picks-up", "はい、佐藤です。");
+    pub const PERSON_PICKS_UP: Speech = speech!(Person, Japanese, "ja/person-picks-up", "はい、もしもし。");
 }
 
 /// A cough, 0.3 s: loud enough to be taken for speech by its level.
