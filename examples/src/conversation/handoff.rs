@@ -176,7 +176,7 @@ impl Conversation {
         for (template, told) in
             [(words.caller, &briefing.caller), (words.reason, &briefing.reason), (words.summary, &briefing.summary)]
         {
-            let told = told.trim().trim_end_matches(['.', '。']);
+            let told = told.trim().trim_end_matches(['.', '?', '!', '。', '？', '！']);
             if !told.is_empty() {
                 text.push(' ');
                 text.push_str(&template.replace("{text}", told));

@@ -90,19 +90,25 @@ pub(super) fn leg(phone: &Phone, call: &CallSummary, leg: LegId, place: LegPlace
     let (doors, plan) = (&phone.0.doors, &handoff.plan);
     match place {
         LegPlace::Briefing => {
-            let mut gather = Gather::new()
+            let verdict = doors.verdict(call.id, leg);
+            let mut document = Response::new();
+            if !again {
+                // Whoever picks up says a word, such as 「はい」, which is no consent yet: before the question only keys count.
+                let keys =
+                    Gather::new().input([Input::Dtmf]).action(verdict.as_str()).num_digits(1).timeout(Seconds(1));
+                document = document.gather(keys.say(talk.briefing(&plan.briefing)));
+            }
+            let question = Gather::new()
                 .input([Input::Dtmf, Input::Speech])
-                .action(doors.verdict(call.id, leg))
+                .action(verdict)
                 .action_on_empty_result(true)
                 .num_digits(1)
                 .timeout(ANSWER)
                 .speech_timeout(1)
                 .language(talk.twiml_language())
-                .hints(talk.briefing_hints().collect::<Phrases>());
-            if !again {
-                gather = gather.say(talk.briefing(&plan.briefing));
-            }
-            Document(Response::new().gather(gather.say(talk.briefing_question(again))))
+                .hints(talk.briefing_hints().collect::<Phrases>())
+                .say(talk.briefing_question(again));
+            Document(document.gather(question))
         }
         LegPlace::Room if plan.route == Route::Direct => Document(Response::new()),
         LegPlace::Room => {
