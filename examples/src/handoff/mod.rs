@@ -4,6 +4,8 @@
 //! All of it is [`phone`](crate::phone), with its [handoffs](crate::phone::handoff) and the [doors](crate::phone::api) for
 //! people and programs. Whom callers can be handed to is in the directory.
 
+pub mod demo;
+
 use realtime_bridge::tool::{EndCall, ToolSet};
 
 /// What the model can do besides talking and handing over.

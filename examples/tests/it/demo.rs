@@ -1,6 +1,8 @@
 //! The call without accounts, as a newcomer runs it.
 
-use examples::{conversation::Language, inbound::demo};
+use std::path::Path;
+
+use examples::{conversation::Language, handoff, inbound::demo};
 
 async fn check(language: Language) {
     let report = Box::pin(demo::run(language)).await.unwrap();
@@ -15,4 +17,17 @@ async fn check(language: Language) {
 #[tokio::test]
 async fn the_call_goes_as_scripted_in_english_and_japanese() {
     tokio::join!(check(Language::English), check(Language::Japanese));
+}
+
+/// All at once, as each takes its time.
+#[tokio::test]
+async fn callers_are_handed_to_people_and_back() {
+    let report = Box::pin(handoff::demo::run()).await.unwrap();
+    assert_eq!(report.problems(), Vec::<String>::new(), "{report}");
+    let files = report.save(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("handoff-calls")).unwrap();
+    let parties: usize = report.scenarios.iter().map(|scenario| scenario.parties().count()).sum();
+    assert_eq!((report.scenarios.len(), files.len()), (6, parties));
+    // 16 bits on two channels: a second has 32,000 bytes.
+    let short = files.iter().find(|file| file.metadata().unwrap().len() < 32_000);
+    assert_eq!(short, None, "{report}");
 }
