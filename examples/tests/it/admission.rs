@@ -100,7 +100,7 @@ async fn a_stream_that_does_not_come_in_time_finds_its_session_closed_and_its_to
     };
     let world = World::with(model(greets()), soon).await;
     let Ticket { url, token } = ticket(&world).await;
-    let recording = tokio::time::timeout(Duration::from_secs(5), world.session().await.closed()).await.unwrap();
+    let recording = tokio::time::timeout(Duration::from_secs(30), world.session().await.closed()).await.unwrap();
     assert!(matches!(recording.ending, Some(Ending::ClientClosed(_))), "{:?}", recording.ending);
     assert_eq!(open(&url, &token, call_sid()).await.err(), Some(404));
 }
@@ -116,7 +116,7 @@ async fn a_session_is_closed_when_twilio_cannot_open_the_stream() {
         .with("StreamError", "31920");
     let (status, _) = world.post(&format!("/api/twilio/stream-status/{stream}"), &failed, Some(TOKEN)).await;
     assert_eq!(status, 204);
-    let recording = tokio::time::timeout(Duration::from_secs(5), world.session().await.closed()).await.unwrap();
+    let recording = tokio::time::timeout(Duration::from_secs(30), world.session().await.closed()).await.unwrap();
     assert!(matches!(recording.ending, Some(Ending::ClientClosed(_))), "{:?}", recording.ending);
     assert_eq!(open(&url, &token, call_sid()).await.err(), Some(404), "nobody expects it any more");
 }

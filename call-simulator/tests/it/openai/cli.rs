@@ -23,7 +23,7 @@ fn command() -> Command {
 async fn the_first_line_printed_is_where_clients_find_it() {
     let mut process = command().args(["--script", "demo-ja", "--brisk"]).spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let base_url = timeout(Duration::from_secs(10), lines.next_line()).await.unwrap().unwrap().unwrap();
+    let base_url = timeout(Duration::from_secs(60), lines.next_line()).await.unwrap().unwrap().unwrap();
     let client = OpenAiClient::new(OpenAiConfig::new("sk-any").with_base_url(base_url)).unwrap();
     let session = client.connect(&SessionConfig::default()).await.unwrap();
     assert!(session.info().id.starts_with("sess_"));

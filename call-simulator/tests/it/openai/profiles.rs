@@ -22,7 +22,7 @@ async fn serve(profile: Profile) -> OpenAiSimulator {
 
 /// The greeting is asked for, comes back under its request, and is spoken.
 async fn greets(config: OpenAiConfig) {
-    let client = OpenAiClient::new(config.with_connect_timeout(Duration::from_secs(1))).unwrap();
+    let client = OpenAiClient::new(config.with_connect_timeout(Duration::from_secs(10))).unwrap();
     let mut session = client.connect(&SessionConfig::default().with_voice("cedar")).await.unwrap();
     let request = RequestId(7);
     session.send(RealtimeCommand::Respond { request, options: ResponseOptions::default() }).await.unwrap();
@@ -41,7 +41,7 @@ async fn greets(config: OpenAiConfig) {
             }
         }
     };
-    let (began, spoken) = timeout(Duration::from_secs(10), reading).await.expect("the model greets");
+    let (began, spoken) = timeout(Duration::from_secs(30), reading).await.expect("the model greets");
     assert_eq!(began, Some(request));
     assert!(spoken > Duration::from_secs(1), "{spoken:?}");
     session.close().await.unwrap();

@@ -50,7 +50,7 @@ async fn connected(openai: &OpenAiSimulator) -> (Socket, SessionHandle) {
 
 /// The next message; pings are not of interest.
 async fn next(socket: &mut Socket) -> Option<Result<Message, tungstenite::Error>> {
-    timeout(Duration::from_secs(5), async {
+    timeout(Duration::from_secs(30), async {
         loop {
             match socket.next().await {
                 Some(Ok(Message::Ping(_))) => {}
@@ -199,7 +199,7 @@ async fn a_client_that_vanishes_is_noticed() {
     let openai = builder().start().await.unwrap();
     let (socket, session) = connected(&openai).await;
     drop(socket);
-    let recording = timeout(Duration::from_secs(5), session.closed()).await.unwrap();
+    let recording = timeout(Duration::from_secs(30), session.closed()).await.unwrap();
     assert_eq!(recording.ending, Some(Ending::Lost));
 }
 
@@ -226,7 +226,7 @@ async fn reading_goes_on_while_a_client_does_not_take_what_is_written() {
     socket.send(Message::text(json!({"type": "input_audio_buffer.clear"}).to_string())).await.unwrap();
     let wanted =
         |recording: &call_simulator::openai::Recording| recording.of_type("input_audio_buffer.clear").next().is_some();
-    timeout(Duration::from_secs(5), session.wait_for(wanted)).await.unwrap().unwrap();
+    timeout(Duration::from_secs(30), session.wait_for(wanted)).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -256,7 +256,7 @@ async fn shutting_down_sends_everybody_away_and_leaves_nothing() {
         assert_eq!(close_code(&mut socket).await, (1001, String::new()));
         while next(&mut socket).await.is_some_and(|message| message.is_ok()) {}
     };
-    timeout(Duration::from_secs(5), async { tokio::join!(openai.shutdown(), client) }).await.unwrap();
+    timeout(Duration::from_secs(30), async { tokio::join!(openai.shutdown(), client) }).await.unwrap();
     assert!(session.recording().ending.is_some());
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -74,7 +74,7 @@ impl App {
     }
 
     async fn next(&mut self) -> IncomingCall {
-        timeout(Duration::from_secs(10), self.ringing.recv()).await.expect("somebody rings").unwrap()
+        timeout(Duration::from_secs(30), self.ringing.recv()).await.expect("somebody rings").unwrap()
     }
 }
 
@@ -88,7 +88,7 @@ fn builder(script: Script) -> Builder {
 
 fn calls(openai: &OpenAiSimulator) -> SipCalls {
     let config = OpenAiConfig::new("sk-test").with_base_url(openai.base_url());
-    SipCalls::new(OpenAiClient::new(config.with_connect_timeout(Duration::from_secs(3))).unwrap())
+    SipCalls::new(OpenAiClient::new(config.with_connect_timeout(Duration::from_secs(10))).unwrap())
 }
 
 fn session() -> SessionConfig {

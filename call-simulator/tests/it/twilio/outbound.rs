@@ -332,7 +332,7 @@ async fn calls_end_when_the_account_goes() {
     while api.twilio.status(&call.sid) != Some(CallStatus::InProgress) {
         tokio::task::yield_now().await;
     }
-    tokio::time::timeout(ms(500), api.server.shutdown()).await.unwrap();
+    tokio::time::timeout(ms(10_000), api.server.shutdown()).await.unwrap();
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn twilio() -> (MediaStream<TcpStream>, Socket) {
     });
     peer.send(Message::text(r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#)).await.unwrap();
     peer.send(Message::text(start.to_string())).await.unwrap();
-    let config = Config::default().with_silence_limit(300 * MS);
+    let config = Config::default().with_silence_limit(1_500 * MS);
     (MediaStream::accept(accepted.unwrap().0, config).await.unwrap(), peer)
 }
 
@@ -71,7 +71,7 @@ async fn openai() -> (OpenAiSession, Socket) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = OpenAiConfig::new("sk-test")
         .with_base_url(format!("http://{}/v1", listener.local_addr().unwrap()))
-        .with_keep_alive(100 * MS, 300 * MS);
+        .with_keep_alive(500 * MS, 1_500 * MS);
     let (client, settings) = (OpenAiClient::new(config).unwrap(), SessionConfig::default());
     let far_end = async {
         let mut peer = accept_async(listener.accept().await.unwrap().0).await.unwrap();

@@ -147,12 +147,12 @@ async fn a_dead_provider_is_asked_and_then_given_up() {
 #[tokio::test]
 async fn a_quiet_provider_that_answers_pings_is_alive() {
     let server = Server::bind().await;
-    let (interval, limit) = (Duration::from_millis(20), Duration::from_millis(60));
+    let (interval, limit) = (Duration::from_millis(100), Duration::from_secs(2));
     let (mut session, mut peer) = session_with(server.config().with_keep_alive(interval, limit), &server).await;
     let mut pings = 0;
-    // Reading answers the pings. Twenty of them take far longer than the limit.
+    // Reading answers the pings. Thirty of them take longer than the limit.
     let far_end = async {
-        while pings < 20 {
+        while pings < 30 {
             if let Message::Ping(_) = peer.socket.next().await.unwrap().unwrap() {
                 pings += 1;
             }
@@ -229,7 +229,7 @@ async fn closing_does_not_wait_for_ever() {
     }
     let started = Instant::now();
     session.close().await.unwrap();
-    assert!(started.elapsed() < limit * 10, "{:?}", started.elapsed());
+    assert!(started.elapsed() < limit * 100, "{:?}", started.elapsed());
     assert!(session.next().await.is_none());
     drop(peer);
 }
