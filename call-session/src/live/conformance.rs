@@ -40,8 +40,8 @@ use super::{
 };
 use crate::id::{NodeId, SessionId};
 
-/// The longest that any step of a check may take.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that any step of a check may take. Only a check that fails waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Long enough for a busy machine, short enough to wait for its end.
 const LEASE: Duration = Duration::from_secs(2);
@@ -174,7 +174,7 @@ pub async fn keeps_the_order_of_commands(harness: &impl Harness) {
 
 /// A sender learns why there is no reply, in time, and whether the command may have been carried out.
 pub async fn says_why_there_is_no_reply(harness: &impl Harness) {
-    let short = Duration::from_millis(300);
+    let short = Duration::from_millis(600);
     let server = Server::start(harness).await;
     let sent = server.live.send(SessionId::new(), Command::HangUp, PATIENCE).await;
     assert!(matches!(sent, Err(SendError::NotLive)), "nobody has the call: {sent:?}");
@@ -191,7 +191,7 @@ pub async fn says_why_there_is_no_reply(harness: &impl Harness) {
     let began = Instant::now();
     let (sent, _kept) = tokio::join!(server.live.send(call, Command::HangUp, short), soon(held.next()));
     assert!(matches!(sent, Err(SendError::TimedOut { maybe_done: true })), "it was taken: {sent:?}");
-    assert!(began.elapsed() < PATIENCE / 2, "it does not take longer than said");
+    assert!(began.elapsed() < PATIENCE / 6, "it does not take longer than said");
 
     // A server that does not run holds its call for the lease, and takes nothing.
     let still = Server::still(harness).await;

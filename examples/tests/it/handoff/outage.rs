@@ -1,9 +1,6 @@
 //! There is no model: the ladder, over sockets.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use call_session::{
     call::{CallSession, HandoffEnd, Outcome, Status},
@@ -15,7 +12,7 @@ use call_simulator::{
     twilio::{CallOptions, CallReport, CallerScript, Event, PhoneScript},
 };
 use examples::settings::Arguments;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use twilio_twiml::{
     phone::E164,
     webhook::{Form, signature::AuthToken},
