@@ -46,6 +46,9 @@ pub enum Refused {
     /// Nobody hands the caller over.
     #[error("no handoff is under way")]
     NoHandoff,
+    /// The caller is in no room with a person in which somebody could be with them, or that one is not.
+    #[error("nobody is in a room")]
+    NobodyInRoom,
     /// The leg is not the one that is waited for: it is over, was given up, or another has the caller.
     #[error("the leg is not wanted any more")]
     LegUnwanted,
@@ -110,6 +113,7 @@ impl CallSession {
             }
             SessionEvent::Room { conference } => call.conference.as_ref() != Some(conference),
             SessionEvent::Handoff(event) => return self.admit_handoff(event, over),
+            SessionEvent::Supervision(event) => return call.admit_supervision(event),
             SessionEvent::EndRequested { .. } => !over && call.end_requested.is_none(),
             SessionEvent::Concluded { outcome } => !call.concluded || call.outcome != Some(*outcome),
             SessionEvent::Lasted { seconds } => call.seconds != Some(*seconds),

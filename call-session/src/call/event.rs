@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use twilio_twiml::sid::{CallSid, ConferenceSid, StreamSid};
 
-use super::{AnsweredBy, Ending, HandoffEvent, Line, NewCall, Outcome, Recording, ToolOutcome, ToolRun, Usage};
+use super::{
+    AnsweredBy, Ending, HandoffEvent, Line, NewCall, Outcome, Recording, SupervisionEvent, ToolOutcome, ToolRun, Usage,
+};
 use crate::id::{NodeId, SessionId, StreamId};
 
 /// Something that happened to a call. The events of a call are all there is to know of it; everything else is made from
@@ -124,6 +126,8 @@ pub enum SessionEvent {
     },
     /// Something about handing the caller to a person.
     Handoff(HandoffEvent),
+    /// Something about somebody who is with caller and person.
+    Supervision(SupervisionEvent),
     /// Somebody asked for the end of the call.
     EndRequested {
         /// Who, as a short fixed name such as `agent`, `operator` or `caller`.
@@ -179,6 +183,7 @@ impl SessionEvent {
             Self::Recorded { .. } => "recorded",
             Self::Room { .. } => "room",
             Self::Handoff(_) => "handoff",
+            Self::Supervision(_) => "supervision",
             Self::EndRequested { .. } => "end-requested",
             Self::Problem { .. } => "problem",
             Self::Concluded { .. } => "concluded",

@@ -31,6 +31,7 @@ mod progress;
 mod session;
 mod settings;
 mod status;
+mod supervision;
 
 pub use admit::Refused;
 pub use event::{Recorded, SessionEvent, Stamped, Version};
@@ -45,3 +46,4 @@ pub(crate) use session::NEVER_PLACED;
 pub use session::{Attachment, CallSession, CallSummary, Detached, NotACall, Note, PersonLeg, Times, WORDS};
 pub use settings::ConversationSettings;
 pub use status::Status;
+pub use supervision::{SupervisionEvent, SupervisorLeg, SupervisorRole};

@@ -11,7 +11,8 @@ use twilio_twiml::{
 
 use super::{
     AnsweredBy, ConversationSettings, Direction, Ending, Handoff, HandoffEnd, HandoffEvent, Line, Mode, NewCall,
-    Outcome, Recorded, Recording, SessionEvent, Speaker, Stamped, Status, ToolRun, Usage, Version, Whereabouts,
+    Outcome, Recorded, Recording, SessionEvent, Speaker, Stamped, Status, SupervisorLeg, ToolRun, Usage, Version,
+    Whereabouts,
 };
 use crate::id::{AgentId, CustomerId, LegId, NodeId, SessionId, StreamId};
 
@@ -149,6 +150,9 @@ pub struct CallSummary {
     pub conference: Option<ConferenceSid>,
     /// The legs of persons on our side.
     pub legs: BTreeMap<LegId, PersonLeg>,
+    /// The legs of those on our side who are with caller and person.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub supervisors: BTreeMap<LegId, SupervisorLeg>,
     /// The handing over of the caller, the newest if there were several.
     #[serde(default)]
     pub handoff: Option<Handoff>,
@@ -234,6 +238,7 @@ impl CallSummary {
             recordings: Vec::new(),
             conference: None,
             legs: BTreeMap::new(),
+            supervisors: BTreeMap::new(),
             handoff: None,
             moving: false,
             usage: Usage::default(),
@@ -319,6 +324,7 @@ impl CallSummary {
             },
             SessionEvent::Room { conference } => self.conference = Some(conference.clone()),
             SessionEvent::Handoff(event) => self.hand_over(at, event),
+            SessionEvent::Supervision(event) => self.supervise(at, event),
             SessionEvent::EndRequested { by } => self.end_requested = Some(by.clone()),
             SessionEvent::Problem { what, code } => (self.problem, self.problem_code) = (Some(what.clone()), *code),
             SessionEvent::Concluded { outcome } => (self.outcome, self.concluded) = (Some(*outcome), true),

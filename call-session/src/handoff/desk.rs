@@ -17,6 +17,7 @@ pub(super) enum Task {
     Dial(LegId),
     Find(LegId),
     End(LegId),
+    Role(LegId),
     /// To the person.
     MoveOut,
     /// Back to the agent, or to the goodbye.

@@ -4,6 +4,7 @@
 //! same conclusion; an event that is lost, late or told twice only changes how soon.
 
 mod refer;
+mod supervisors;
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     call::{
         CallSummary, Handoff, HandoffEnd, HandoffEvent, HandoffMode, NEVER_PLACED, PersonLeg, Place, SessionEvent,
-        Whereabouts,
+        SupervisorRole, Whereabouts,
     },
     id::LegId,
 };
@@ -104,6 +105,17 @@ pub enum Effect {
         /// Why, as a short fixed name.
         cause: String,
     },
+    /// A supervisor in the room does something else from now on.
+    SetRole {
+        /// The leg.
+        leg: LegId,
+        /// Its name at Twilio.
+        call: CallSid,
+        /// What.
+        role: SupervisorRole,
+        /// The leg that hears a whisper.
+        coached: Option<CallSid>,
+    },
     /// Twilio is asked what has become of everybody.
     Look {
         /// The caller's leg.
@@ -125,6 +137,7 @@ impl Effect {
             Self::RedirectCaller { to: Place::Agent | Place::Goodbye, .. } => Task::MoveBack,
             Self::RedirectCaller { .. } => Task::MoveOut,
             Self::LeaveStream => Task::LeaveStream,
+            Self::SetRole { leg, .. } => Task::Role(*leg),
             Self::TellCaller { .. } => Task::Tell,
             Self::Look { .. } => Task::Look,
         }
@@ -141,6 +154,7 @@ impl Effect {
             Self::EndLeg { .. } => "end-leg",
             Self::RedirectCaller { .. } => "redirect-caller",
             Self::LeaveStream => "leave-stream",
+            Self::SetRole { .. } => "set-role",
             Self::TellCaller { .. } => "tell-caller",
             Self::Look { .. } => "look",
         }
@@ -169,6 +183,7 @@ pub fn decide(call: &CallSummary, desk: &Desk, now: Timestamp, fresh: LegId) -> 
     view.legs_over();
     view.referrals_over();
     view.former_legs();
+    view.supervise(fresh);
     if !call.status.is_terminal() && handoff.under_way() {
         view.steps(fresh);
     } else {
@@ -187,7 +202,11 @@ impl CallSummary {
     pub fn needs_runner(&self) -> bool {
         let Some(handoff) = &self.handoff else { return false };
         let unsettled = handoff.under_way() || !self.at_home() || self.is_to_be_told();
-        (!self.status.is_terminal() && unsettled) || self.legs.values().any(|leg| leg.ended.is_none())
+        (!self.status.is_terminal() && unsettled) || !self.legs_are_over()
+    }
+
+    fn legs_are_over(&self) -> bool {
+        self.legs.values().all(|leg| leg.ended.is_some()) && self.supervisors.values().all(|leg| leg.ended.is_some())
     }
 
     /// The caller is where the caller shall be.
@@ -430,6 +449,7 @@ impl View<'_> {
     fn effects(&mut self) {
         self.end_legs();
         self.find_legs();
+        self.supervision();
         if self.handoff.under_way() && !self.call.status.is_terminal() {
             self.say_farewell();
             self.dial();
@@ -442,7 +462,7 @@ impl View<'_> {
         self.look();
         let settled = self.call.status.is_terminal()
             || (!self.handoff.under_way() && self.call.at_home() && !self.call.is_to_be_told());
-        self.decision.done = settled && self.call.legs.values().all(|leg| leg.ended.is_some());
+        self.decision.done = settled && self.call.legs_are_over();
     }
 
     fn start(&mut self, effect: Effect, pause: Duration) {
@@ -569,9 +589,10 @@ impl View<'_> {
     }
 
     fn look(&mut self) {
-        let alive = |leg: &PersonLeg| leg.ended.is_none();
-        let legs = self.call.legs.iter().filter(|(_, leg)| alive(leg));
-        let legs: Vec<_> = legs.filter_map(|(id, leg)| Some((*id, leg.call.clone()?))).collect();
+        let persons = self.call.legs.iter().filter(|(_, leg)| leg.ended.is_none()).map(|(id, leg)| (id, &leg.call));
+        let others =
+            self.call.supervisors.iter().filter(|(_, leg)| leg.ended.is_none()).map(|(id, leg)| (id, &leg.call));
+        let legs: Vec<_> = persons.chain(others).filter_map(|(id, call)| Some((*id, call.clone()?))).collect();
         let over = self.call.status.is_terminal();
         if over && legs.is_empty() || !over && self.handoff.ended.is_some() && legs.is_empty() && self.call.at_home() {
             return;
@@ -586,6 +607,7 @@ impl View<'_> {
         let rings = |leg: &PersonLeg| leg.is_wanted() && !leg.answered && leg.call.is_some();
         let quiet = self.handoff.plan.limits.ring + RING_MARGIN;
         let silent = self.call.legs.values().any(|leg| rings(leg) && after(leg.dialed, quiet) <= self.now);
+        let silent = silent || self.supervisor_silent(quiet);
         let close =
             silent || unsettled || !self.call.at_home() || refused > 0 || self.handoff.caller == Whereabouts::OnTheWay;
         let pause = if close { LOOK_CLOSELY } else { LOOK };

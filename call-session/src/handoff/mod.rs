@@ -5,6 +5,7 @@
 //! - [`decide`] is the state machine: what a handoff needs now. Pure.
 //! - What Twilio tells of legs and rooms becomes proposals to the call: [`leg_progress`], [`room_progress`],
 //!   [`answer_leg`], [`verdict`], [`caller_leaves_room`].
+//! - Others can be with caller and person ([`supervise`]): they listen, whisper to the person or join in.
 //! - [`HandoffRunner`] performs what it decides, by way of a [`Telephone`] and a [`CallerAgent`], on whichever server.
 //!   [`TwilioTelephone`] is the one of Twilio's REST API.
 //! - What a leg hears follows from the call alone: [`CallSummary::place`](crate::call::CallSummary::place) for the caller,
@@ -36,6 +37,7 @@ mod plan;
 mod ports;
 mod runner;
 mod strategy;
+mod supervise;
 mod telephone;
 
 pub use desk::Desk;
@@ -51,4 +53,5 @@ pub use strategy::{
     Ask, Availability, ConferenceRedirect, DirectDial, HandoffSettings, HandoffStrategy, NoOne, Person, SipRefer,
     Wanted, WarmTransfer,
 };
+pub use supervise::{coached, supervise};
 pub use telephone::{HandoffDoors, TwilioTelephone};

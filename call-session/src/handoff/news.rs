@@ -12,11 +12,12 @@ use twilio_twiml::{
 use super::{
     machine::closing,
     plan::{HandoffPlan, Route},
+    supervise,
 };
 use crate::{
     call::{
         CallSession, CallSummary, Ending, HandoffEvent, HandoffMode, Mode, NEVER_PLACED, PersonLeg, Place,
-        SessionEvent, Status, Whereabouts,
+        SessionEvent, Status, SupervisionEvent, SupervisorRole, Whereabouts,
     },
     id::{LegId, SessionId},
 };
@@ -68,6 +69,9 @@ pub fn referred(call: &CallSession) -> Vec<SessionEvent> {
 /// What Twilio says has become of a person's leg.
 #[must_use]
 pub fn leg_progress(call: &CallSession, id: LegId, sid: &CallSid, status: &CallStatus) -> Vec<SessionEvent> {
+    if let Some(leg) = call.summary.supervisors.get(&id) {
+        return supervise::progress(leg, id, sid, status);
+    }
     let Some(leg) = call.summary.legs.get(&id).filter(|leg| leg.is(sid)) else {
         return Vec::new();
     };
@@ -91,6 +95,9 @@ pub fn leg_machine(call: &CallSession, id: LegId, by: &AnsweredBy) -> Vec<Sessio
 /// A person's leg asks for its first document: somebody, or something, picked up. Cold, that is taking the call.
 #[must_use]
 pub fn answer_leg(call: &CallSession, id: LegId, sid: &CallSid, by: Option<&AnsweredBy>) -> Vec<SessionEvent> {
+    if let Some(leg) = call.summary.supervisors.get(&id) {
+        return supervise::answered(&call.summary, leg, id, sid, by);
+    }
     let mut events = leg_progress(call, id, sid, &CallStatus::InProgress);
     if let Some(by) = by {
         events.extend(leg_machine(call, id, by));
@@ -175,6 +182,9 @@ pub enum LegPlace {
     Briefing,
     /// The room. Of a direct dial: the caller.
     Room,
+    /// The room, for somebody who is there besides. It neither begins nor ends with them; who whispers is heard by
+    /// [`coached`](super::coached) alone.
+    Supervisor(SupervisorRole),
     /// That there is nothing to be done any more, then the end.
     Gone,
 }
@@ -182,6 +192,9 @@ pub enum LegPlace {
 /// What a person's leg is told now. Only who accepted comes to the caller, on the very leg on which they did.
 #[must_use]
 pub fn leg_place(call: &CallSummary, id: LegId, sid: &CallSid) -> LegPlace {
+    if let Some(leg) = call.supervisors.get(&id) {
+        return supervise::place(call, leg, sid);
+    }
     let under_way = call.handoff.as_ref().is_some_and(|handoff| handoff.under_way() && handoff.legs.contains(&id));
     match call.legs.get(&id) {
         Some(leg) if leg.is(sid) && leg.is_wanted() && under_way && !call.status.is_terminal() => {
@@ -249,6 +262,14 @@ pub fn room_progress(call: &CallSession, told: &ConferenceProgress) -> Vec<Sessi
     if call.call_sid.as_ref() == Some(sid) {
         return caller_in_room(call, told);
     }
+    if let Some((id, _)) = call.supervisors.iter().find(|(_, leg)| leg.call.as_ref() == Some(sid)) {
+        return match told.event {
+            ConferenceHappening::Join => vec![SupervisionEvent::Arrived { leg: *id }.into()],
+            // Their document ends with the room.
+            ConferenceHappening::Leave => vec![supervise::give_up(*id, "left")],
+            _ => Vec::new(),
+        };
+    }
     let Some((id, leg)) = call.legs.iter().find(|(_, leg)| leg.call.as_ref() == Some(sid)) else { return Vec::new() };
     match told.event {
         ConferenceHappening::Join => vec![HandoffEvent::PersonArrived { leg: *id }.into()],
@@ -300,6 +321,20 @@ fn accept(call: &CallSession, id: LegId) -> Vec<SessionEvent> {
 
 fn give_up(leg: LegId, cause: &str) -> SessionEvent {
     HandoffEvent::GivenUp { leg, cause: cause.to_owned() }.into()
+}
+
+/// A leg of either kind is over.
+pub(super) fn any_leg_ended(call: &CallSession, leg: LegId, cause: &str) -> SessionEvent {
+    if call.summary.supervisors.contains_key(&leg) { supervise::ended(leg, cause) } else { leg_ended(leg, cause) }
+}
+
+/// A leg of either kind is in the room.
+pub(super) fn any_leg_arrived(call: &CallSession, leg: LegId) -> SessionEvent {
+    if call.summary.supervisors.contains_key(&leg) {
+        SupervisionEvent::Arrived { leg }.into()
+    } else {
+        HandoffEvent::PersonArrived { leg }.into()
+    }
 }
 
 pub(super) fn leg_ended(leg: LegId, cause: &str) -> SessionEvent {

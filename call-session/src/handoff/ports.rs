@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use twilio_twiml::{phone::Address, sid::CallSid, words::CallStatus};
 
-use crate::id::{LegId, SessionId};
+use crate::{
+    call::SupervisorRole,
+    id::{LegId, SessionId},
+};
 
 /// A person's leg to be dialled.
 #[derive(Clone, PartialEq, Eq)]
@@ -92,6 +95,22 @@ pub trait Telephone: Send + Sync + Debug {
     ///
     /// [`LineError`].
     async fn redirect(&self, session: SessionId, call: &CallSid) -> Result<(), LineError>;
+
+    /// Gives a leg in the room of this name another role. Who whispers is heard by the leg that is `coached` alone. By default
+    /// roles stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`].
+    async fn set_role(
+        &self,
+        _room: &str,
+        _call: &CallSid,
+        _role: SupervisorRole,
+        _coached: Option<&CallSid>,
+    ) -> Result<(), LineError> {
+        Err(LineError::NotDone)
+    }
 
     /// What has become of a call; `None` if there is no such call.
     ///

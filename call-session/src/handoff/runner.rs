@@ -10,12 +10,15 @@ use twilio_twiml::{sid::CallSid, words::CallStatus};
 use super::{
     desk::{Desk, after},
     machine::{Decision, Effect, decide},
-    news::{leg_ended, leg_progress, room_name},
+    news::{any_leg_arrived, any_leg_ended, leg_progress, room_name},
     plan::Candidate,
     ports::{CallerAgent, Clock, Detection, Dial, LineError, Telephone},
 };
 use crate::{
-    call::{self, CallSession, CallSummary, HandoffEvent, HandoffMode, SessionEvent, Stamped, Whereabouts},
+    call::{
+        self, CallSession, CallSummary, HandoffEvent, HandoffMode, SessionEvent, Stamped, SupervisionEvent,
+        SupervisorRole, Whereabouts,
+    },
     id::{LegId, NodeId, SessionId},
     store::{self, SessionStore, UpdateError},
 };
@@ -192,6 +195,8 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
         let plan = &call.handoff.as_ref()?.plan;
         let detection = match (plan.detect_machines, plan.mode) {
             (false, _) => Detection::Off,
+            // A mailbox must not hear what is said in the room.
+            _ if call.supervisors.contains_key(&leg) => Detection::Before,
             (true, HandoffMode::Warm) => Detection::Beside,
             (true, HandoffMode::Cold) => Detection::Before,
         };
@@ -210,7 +215,8 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
             _ => None,
         };
         // A number that was called before is called again as another leg.
-        let known: Vec<_> = call.legs.values().filter_map(|leg| leg.call.clone()).collect();
+        let persons = call.legs.values().filter_map(|leg| leg.call.clone());
+        let known: Vec<_> = persons.chain(call.supervisors.values().filter_map(|leg| leg.call.clone())).collect();
         tracing::debug!(%session, effect = effect.name(), "handing over");
         Some(Box::pin(async move {
             let done = perform(&*telephone, &*agent, session, now, &effect, dial.as_ref(), &known).await;
@@ -256,6 +262,7 @@ enum News {
     Leg(LegId, CallSid, CallStatus),
     NotPlaced(LegId),
     Gone(LegId),
+    Role(LegId, SupervisorRole),
     Seen(Box<Seen>),
 }
 
@@ -276,8 +283,9 @@ impl News {
             Self::FarewellOver => vec![HandoffEvent::FarewellOver.into()],
             Self::Told => vec![HandoffEvent::Told.into()],
             Self::Leg(id, sid, status) => leg_progress(call, *id, sid, status),
-            Self::NotPlaced(id) => vec![leg_ended(*id, "not-placed")],
-            Self::Gone(id) => vec![leg_ended(*id, "gone")],
+            Self::NotPlaced(id) => vec![any_leg_ended(call, *id, "not-placed")],
+            Self::Gone(id) => vec![any_leg_ended(call, *id, "gone")],
+            Self::Role(leg, role) => vec![SupervisionEvent::RoleGiven { leg: *leg, role: *role }.into()],
             Self::Seen(seen) => seen.events(call),
         }
     }
@@ -301,10 +309,10 @@ impl Seen {
         for (id, sid, status) in &self.legs {
             match status {
                 Some(status) => events.extend(leg_progress(call, *id, sid, status)),
-                None => events.push(leg_ended(*id, "gone")),
+                None => events.push(any_leg_ended(call, *id, "gone")),
             }
             if self.present.contains(sid) {
-                events.push(HandoffEvent::PersonArrived { leg: *id }.into());
+                events.push(any_leg_arrived(call, *id));
             }
         }
         // Only presence is believed, of one who may be there: lists are late.
@@ -367,6 +375,12 @@ async fn perform(
         (Effect::EndLeg { leg, call, answered }, _) => end_leg(telephone, *leg, call, *answered).await,
         (Effect::RedirectCaller { call, .. }, _) => {
             done(telephone.redirect(session, call).await.is_ok(), News::Nothing)
+        }
+        (Effect::SetRole { leg, call, role, coached }, _) => {
+            match telephone.set_role(&room_name(session), call, *role, coached.as_ref()).await {
+                Ok(()) => done(true, News::Role(*leg, *role)),
+                Err(_) => done(false, News::Nothing),
+            }
         }
         (Effect::Look { caller, legs, room }, _) => {
             let (well, seen) = look(telephone, session, now, caller.as_ref(), legs, *room).await;

@@ -7,14 +7,20 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use twilio_twiml::{
     Seconds,
-    rest::{CallFilter, Client, ConferenceFilter, ConferenceStatus, Error, NewCall, ParticipantFilter, Problem},
-    sid::CallSid,
+    rest::{
+        CallFilter, Client, ConferenceFilter, ConferenceStatus, Error, NewCall, ParticipantFilter, ParticipantUpdate,
+        Problem,
+    },
+    sid::{CallSid, ConferenceSid},
     twiml::Url,
     words::{CallEvent, CallStatus, MachineDetection},
 };
 
 use super::ports::{Detection, Dial, LineError, Telephone};
-use crate::id::{LegId, SessionId};
+use crate::{
+    call::SupervisorRole,
+    id::{LegId, SessionId},
+};
 
 /// How far Twilio's clock may be behind ours when a leg is looked for.
 const CLOCKS: Duration = Duration::from_secs(3);
@@ -104,15 +110,39 @@ impl Telephone for TwilioTelephone {
     }
 
     async fn room(&self, name: &str) -> Result<Vec<CallSid>, LineError> {
+        let Some(room) = self.conference(name).await? else { return Ok(Vec::new()) };
+        let conference = self.client.conference(&room);
+        let present: Vec<_> = conference.participants(&ParticipantFilter::new()).try_collect().await.map_err(blame)?;
+        Ok(present.into_iter().map(|leg| leg.call_sid).collect())
+    }
+
+    async fn set_role(
+        &self,
+        room: &str,
+        call: &CallSid,
+        role: SupervisorRole,
+        coached: Option<&CallSid>,
+    ) -> Result<(), LineError> {
+        let room = self.conference(room).await?.ok_or(LineError::NotInProgress)?;
+        let whispers = role == SupervisorRole::Whisper;
+        let update = ParticipantUpdate::new().muted(role == SupervisorRole::Listen).coaching(whispers);
+        let update = match coached.filter(|_| whispers) {
+            Some(coached) => update.call_sid_to_coach(coached.clone()),
+            // Without somebody to whisper to, the caller would hear it.
+            None if whispers => return Err(LineError::NotDone),
+            None => update,
+        };
+        self.client.conference(&room).participant(call).update(&update).await.map(drop).map_err(blame)
+    }
+}
+
+impl TwilioTelephone {
+    /// The conference of this name that is not over.
+    async fn conference(&self, name: &str) -> Result<Option<ConferenceSid>, LineError> {
         let filter = ConferenceFilter::new().friendly_name(name);
         let rooms: Vec<_> = self.client.conferences().list(&filter).try_collect().await.map_err(blame)?;
         // One that has ended may have had the same name.
-        let Some(room) = rooms.into_iter().find(|room| room.status != ConferenceStatus::Completed) else {
-            return Ok(Vec::new());
-        };
-        let conference = self.client.conference(&room.sid);
-        let present: Vec<_> = conference.participants(&ParticipantFilter::new()).try_collect().await.map_err(blame)?;
-        Ok(present.into_iter().map(|leg| leg.call_sid).collect())
+        Ok(rooms.into_iter().find(|room| room.status != ConferenceStatus::Completed).map(|room| room.sid))
     }
 }
 

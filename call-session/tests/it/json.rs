@@ -1,13 +1,17 @@
 //! The JSON of calls and events: it is kept for years, and read by other programs.
 
 use call_session::{
-    call::{CallSession, CallSummary, HandoffEvent, Recorded, SessionEvent, Stamped, Status, Version},
+    call::{
+        CallSession, CallSummary, HandoffEvent, Recorded, SessionEvent, Stamped, Status, SupervisionEvent,
+        SupervisorRole, Version,
+    },
+    id::LegId,
     store::{FeedEvent, Position},
 };
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::call::{Kept, at, id, samples};
+use crate::call::{Kept, at, id, leg, samples};
 
 #[test]
 fn events_look_like_this() {
@@ -38,6 +42,36 @@ fn every_event_is_read_as_it_was_written() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), 26, "each kind is among the samples");
+}
+
+#[test]
+fn steps_of_supervising_look_like_this() {
+    let (leg, role, cause) = (leg(3), SupervisorRole::Whisper, "room-over".to_owned());
+    let asked = SupervisionEvent::Asked { leg, person: None, to: "+81311114444".into(), role, by: "operator".into() };
+    let written = serde_json::to_value(SessionEvent::from(asked.clone())).unwrap();
+    let wanted = json!({
+        "type": "supervision", "step": "asked", "leg": leg, "person": null, "to": "+81311114444", "role": "whisper",
+        "by": "operator",
+    });
+    assert_eq!(written, wanted);
+    let call = "CA00000000000000000000000000000001".parse().unwrap();
+    for step in [
+        asked,
+        SupervisionEvent::Dialing { leg, attempt: LegId::new() },
+        SupervisionEvent::RoleWanted { leg, role },
+        SupervisionEvent::RoleGiven { leg, role },
+        SupervisionEvent::LegBound { leg, call },
+        SupervisionEvent::Answered { leg },
+        SupervisionEvent::Arrived { leg },
+        SupervisionEvent::GivenUp { leg, cause: cause.clone() },
+        SupervisionEvent::LegEnded { leg, cause },
+    ] {
+        let name = step.name();
+        assert_eq!(format!("{step:?}"), name, "no number is shown");
+        let written = serde_json::to_value(SessionEvent::from(step.clone())).unwrap();
+        assert_eq!(written["step"], name);
+        assert_eq!(serde_json::from_value::<SessionEvent>(written).unwrap(), step.into());
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! | `POST /api/calls/{call}/keys` | presses keys for the agent: `{"digits"}` |
 //! | `POST /api/calls/{call}/handoff` | hands the caller to a person: `{"agentId"?, "phone"?, "reason"?, "mode"?}` |
 //! | `POST /api/calls/{call}/take-back` | the caller of a handoff has the agent again |
+//! | `POST /api/calls/{call}/supervise` | somebody listens to caller and person, whispers to the person or joins in |
 //! | `GET /api/events` | all that happens, as it happens, over a WebSocket |
 //!
 //! Errors are [`Problem`]s. With an API token every request has to carry it: `Authorization: Bearer …`.

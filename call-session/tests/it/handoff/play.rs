@@ -3,19 +3,19 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
 use call_session::{
-    call::{Ending, HandoffMode, NewCall, SessionEvent, Status},
+    call::{Ending, HandoffMode, NewCall, SessionEvent, Status, SupervisorRole},
     handoff::{
         AfterPerson, Ask, Clock, Company, ConferenceRedirect, DirectDial, HandoffPlan, HandoffRunner, HandoffSettings,
-        HandoffStrategy, Person, Wanted, WarmTransfer, request, take_back,
+        HandoffStrategy, Person, Wanted, WarmTransfer, request, supervise, take_back,
     },
-    id::{NodeId, SessionId, StreamId},
+    id::{LegId, NodeId, SessionId, StreamId},
     store::{self, SessionStore, UpdateError},
 };
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
 };
-use twilio_twiml::sid::CallSid;
+use twilio_twiml::{phone::Address, sid::CallSid};
 
 use super::world::World;
 use crate::hardship::HardStore;
@@ -32,6 +32,7 @@ pub(super) async fn play(seed: u64) -> (String, Vec<String>) {
         biased;
         () = world.run() => {}
         () = operators(&world) => {}
+        () = supervisors(&world) => {}
         () = serve(&world) => {}
     }
     world.check_end().await;
@@ -104,29 +105,73 @@ async fn press(world: &World, plan: HandoffPlan) -> bool {
     }
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Ask,
+    TakeBack,
+    Supervise,
+}
+
+/// Somebody wants to be with caller and person, or to do something else there.
+async fn supervisor(world: &World) {
+    let (who, role) = world.with(|chance| {
+        let role = chance.one(&[SupervisorRole::Listen, SupervisorRole::Whisper, SupervisorRole::Join]);
+        (chance.below(2), role)
+    });
+    let (to, leg, now) = (Address::from(format!("+8131111100{who}").as_str()), LegId::new(), world.now());
+    let asked = |call: &_| supervise(call, leg, None, &to, role, "operator").into_iter().map(|it| it.at(now)).collect();
+    match store::update(world.store.inner(), world.session, asked).await {
+        Ok(_) => world.say(format!("supervisor {who} is to {role:?}")),
+        Err(UpdateError::Refused(refused)) => world.say(format!("no supervisor: {refused}")),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Some who want to be there as soon as caller and person are in a room, and to do this and that.
+async fn supervisors(world: &World) {
+    let acts = world.with(|chance| if chance.percent(50) { 1 + chance.below(5) } else { 0 });
+    for _ in 0..acts {
+        while !world.store.inner().summary(world.session).await.unwrap().is_some_and(|call| call.is_in_room()) {
+            sleep(Duration::from_millis(700)).await;
+        }
+        sleep(world.with(|chance| chance.millis(10, 9000))).await;
+        supervisor(world).await;
+    }
+    pending().await
+}
+
 /// Operators who press buttons at any time, in an order that the seed gives.
 async fn operators(world: &World) {
     let mut acts: Vec<_> = world.with(|chance| {
-        let again = chance.percent(40).then(|| (chance.millis(1, 120_000), true));
-        let once_more = chance.percent(20).then(|| (chance.millis(1, 200_000), true));
-        let back = chance.percent(25).then(|| (chance.millis(1, 90_000), false));
-        let twice = chance.percent(10).then(|| (chance.millis(1, 90_000), false));
-        [again, once_more, back, twice].into_iter().flatten().collect()
+        let mut acts = Vec::new();
+        let mut maybe = |percent, until, act| {
+            if chance.percent(percent) {
+                acts.push((chance.millis(1, until), act));
+            }
+        };
+        maybe(40, 120_000, Act::Ask);
+        maybe(20, 200_000, Act::Ask);
+        maybe(25, 90_000, Act::TakeBack);
+        maybe(10, 90_000, Act::TakeBack);
+        maybe(10, 60_000, Act::Supervise);
+        acts
     });
-    acts.sort_unstable();
+    acts.sort_by_key(|(at, _)| *at);
     let began = Instant::now();
-    for (at, asks) in acts {
+    for (at, act) in acts {
         tokio::time::sleep_until(began + at).await;
         if world.caller_gone() {
             break;
         }
-        if asks {
-            ask(world).await;
-        } else {
-            world.say("an operator takes the caller back");
-            let now = world.now();
-            let stamped = |call: &_| take_back(call).into_iter().map(|event| event.at(now)).collect();
-            store::update(world.store.inner(), world.session, stamped).await.unwrap();
+        let now = world.now();
+        match act {
+            Act::Ask => ask(world).await,
+            Act::TakeBack => {
+                world.say("an operator takes the caller back");
+                let stamped = |call: &_| take_back(call).into_iter().map(|event| event.at(now)).collect();
+                store::update(world.store.inner(), world.session, stamped).await.unwrap();
+            }
+            Act::Supervise => supervisor(world).await,
         }
     }
     pending().await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use call_session::{
-    call::{CallSession, HandoffMode, NewCall, SessionEvent},
+    call::{CallSession, HandoffMode, NewCall, SessionEvent, SupervisorRole},
     handoff::{
         Ask, Desk, Effect, HandoffDoors, HandoffSettings, HandoffStrategy, LineError, Person, Telephone,
         TwilioTelephone, Wanted, WarmTransfer, decide, request,
@@ -18,7 +18,7 @@ use twilio_twiml::{
 };
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
-    matchers::{body_string_contains, method, path},
+    matchers::{body_string_contains, method, path, query_param},
 };
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
@@ -77,6 +77,41 @@ async fn what_went_wrong_is_told_by_whether_it_happened() {
     // The request names the door of the call.
     let asked = server.received_requests().await.unwrap();
     assert!(String::from_utf8_lossy(&asked[0].body).contains(&format!("caller%2F{session}")));
+}
+
+#[tokio::test]
+async fn who_whispers_is_heard_by_the_person_alone() {
+    let server = MockServer::start().await;
+    let telephone = telephone(&server).await;
+    let (room, supervisor, person) =
+        ("CF0123456789abcdef0123456789abcdef", CALLER, "CA00000000000000000000000000000001");
+    let past = serde_json::json!({"sid": "CF00000000000000000000000000000001", "status": "completed"});
+    let rooms = serde_json::json!({"conferences": [past, {"sid": room, "status": "in-progress"}]});
+    let account = format!("/2010-04-01/Accounts/{ACCOUNT}");
+    Mock::given(method("GET"))
+        .and(path(format!("{account}/Conferences.json")))
+        .and(query_param("FriendlyName", "call-1"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(rooms))
+        .mount(&server)
+        .await;
+    let changed = serde_json::json!({"call_sid": supervisor, "conference_sid": room});
+    Mock::given(method("POST"))
+        .and(path(format!("{account}/Conferences/{room}/Participants/{supervisor}.json")))
+        .respond_with(ResponseTemplate::new(200).set_body_json(changed))
+        .mount(&server)
+        .await;
+    let (supervisor, person): (CallSid, CallSid) = (supervisor.parse().unwrap(), person.parse().unwrap());
+    let role = async |role, coached| telephone.set_role("call-1", &supervisor, role, coached).await;
+    assert_eq!(role(SupervisorRole::Listen, Some(&person)).await, Ok(()));
+    assert_eq!(role(SupervisorRole::Whisper, Some(&person)).await, Ok(()));
+    assert_eq!(role(SupervisorRole::Join, Some(&person)).await, Ok(()));
+    // Nobody to whisper to: the caller would hear it.
+    assert_eq!(role(SupervisorRole::Whisper, None).await, Err(LineError::NotDone));
+    let asked = server.received_requests().await.unwrap();
+    let posted = asked.iter().filter(|request| request.method == "POST");
+    let posted: Vec<_> = posted.map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
+    let whisper = format!("Muted=false&Coaching=true&CallSidToCoach={person}");
+    assert_eq!(posted, ["Muted=true&Coaching=false", &whisper, "Muted=false&Coaching=false"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use call_session::{
-    call::{CallSession, Ending, SessionEvent, Status},
+    call::{CallSession, Ending, SessionEvent, Status, SupervisorRole},
     handoff::{Clock, Verdict, leg_machine, leg_progress, room_progress},
     id::{LegId, SessionId, StreamId},
     store::{self, SessionStore},
@@ -92,6 +92,8 @@ struct Leg {
     direct: bool,
     /// The line puts them through by itself when they pick up.
     cold: bool,
+    /// What the leg does in the room, if it is one that supervises.
+    role: Option<SupervisorRole>,
     in_room: bool,
     /// When the leg last came to the room or left it: lists lag.
     moved: Option<Instant>,
@@ -256,7 +258,7 @@ impl World {
         let began: jiff::Timestamp = EPOCH.parse().unwrap();
         let mut lines = self.state().trace.clone();
         let call = self.store.inner().summary(self.session).await.unwrap().unwrap();
-        let undialled = call.legs.keys().enumerate();
+        let undialled = call.legs.keys().chain(call.supervisors.keys()).enumerate();
         let mut names: BTreeMap<_, _> =
             undialled.map(|(number, leg)| (leg.to_string(), format!("leg written as {number}"))).collect();
         names.extend(self.state().legs.iter().map(|leg| (leg.id.to_string(), leg.name.clone())));
@@ -267,6 +269,11 @@ impl World {
                     let whole = serde_json::to_value(event).unwrap();
                     let details = ["leg", "cause", "place", "by"].iter().filter_map(|name| whole[name].as_str());
                     format!("    written: {} {}", event.name(), details.collect::<Vec<_>>().join(" "))
+                }
+                SessionEvent::Supervision(event) => {
+                    let whole = serde_json::to_value(event).unwrap();
+                    let details = ["leg", "cause", "role"].iter().filter_map(|name| whole[name].as_str());
+                    format!("    written: supervisor {} {}", event.name(), details.collect::<Vec<_>>().join(" "))
                 }
                 event => format!("    written: {}", event.name()),
             };

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use twilio_twiml::phone::{Country, E164};
 
-use super::{Absent, HandOver, NotHandedOver};
+use super::{Absent, HandOver, NotHandedOver, supervise};
 use crate::{
     chain::Chain,
     conversation::Language,
@@ -34,6 +34,7 @@ pub(in crate::phone) fn routes() -> Router<Api> {
     Router::new()
         .route("/api/calls/{call}/handoff", post(hand_over))
         .route("/api/calls/{call}/take-back", post(take_back))
+        .route("/api/calls/{call}/supervise", post(supervise::begin))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,7 +109,7 @@ impl Wish {
     }
 }
 
-fn read_number(text: &str, language: Language) -> Option<E164> {
+pub(super) fn read_number(text: &str, language: Language) -> Option<E164> {
     match language {
         Language::Japanese => Country::JAPAN.read(text).ok(),
         Language::English => text.trim().parse().ok(),
@@ -124,10 +125,7 @@ fn not_handed_over(error: NotHandedOver) -> Problem {
         }
         NotHandedOver::NoCall => Problem::no_call(),
         NotHandedOver::NoAgent(_) => Problem::new(StatusCode::NOT_FOUND, "agent-not-found", "There is no such agent"),
-        NotHandedOver::Nobody(absent) => {
-            let problem = conflict("nobody-available", "Nobody is available");
-            problem.with_detail(told(&absent)).with_member("people", json!(absent))
-        }
+        NotHandedOver::Nobody(absent) => nobody(&absent),
         NotHandedOver::Refused(Refused::Over) => Problem::over(),
         NotHandedOver::Refused(Refused::HandoffUnderWay) => {
             conflict("handoff-under-way", "The caller is being handed over, or is with a person")
@@ -143,6 +141,12 @@ fn not_handed_over(error: NotHandedOver) -> Problem {
             Problem::no_store()
         }
     }
+}
+
+/// Nobody can take a call now.
+pub(super) fn nobody(absent: &[Absent]) -> Problem {
+    let problem = Problem::new(StatusCode::CONFLICT, "nobody-available", "Nobody is available");
+    problem.with_detail(told(absent)).with_member("people", json!(absent))
 }
 
 fn told(absent: &[Absent]) -> String {

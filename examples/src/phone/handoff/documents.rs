@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use call_session::{
-    call::CallSummary,
-    handoff::{Candidate, Company, HandoffDoors, HandoffPlan, LegPlace, Route, room_name},
+    call::{CallSummary, SupervisorRole},
+    handoff::{Candidate, Company, HandoffDoors, HandoffPlan, LegPlace, Route, coached, room_name},
     id::{LegId, SessionId},
 };
 use twilio_twiml::{
@@ -115,9 +115,23 @@ pub(super) fn leg(phone: &Phone, call: &CallSummary, leg: LegId, place: LegPlace
             let dial = Dial::to(room(doors, call.id, format!("person-{leg}")));
             Document(Response::new().say(talk.connecting()).dial(dial))
         }
+        LegPlace::Supervisor(role) => supervisor(call, leg, role).unwrap_or_else(|| gone(&talk)),
         // Whatever a later version adds, nobody is connected by guess.
         _ => gone(&talk),
     }
+}
+
+/// The room, for somebody who is there besides: it neither begins nor ends with them. Nothing if there is nobody to whisper
+/// to, since the caller would hear it.
+fn supervisor(call: &CallSummary, leg: LegId, role: SupervisorRole) -> Option<Document> {
+    let room = Conference::new(room_name(call.id))
+        .start_conference_on_enter(false)
+        .end_conference_on_exit(false)
+        .muted(role == SupervisorRole::Listen)
+        .beep(Beep::Never)
+        .participant_label(format!("supervisor-{leg}"));
+    let room = if role == SupervisorRole::Whisper { room.coach(coached(call)?) } else { room };
+    Some(Document(Response::new().dial(Dial::to(room))))
 }
 
 /// What a person hears who does not take the call.

@@ -19,6 +19,7 @@ mod documents;
 mod doors;
 mod people;
 mod runner;
+mod supervise;
 mod tool;
 
 use std::{collections::HashMap, fmt, sync::Arc};
@@ -213,7 +214,7 @@ impl Phone {
         let rules = &self.0.settings.handoff;
         let mode = ask.mode.unwrap_or(rules.mode);
         let strategy = self.0.strategies.0.get(&mode).cloned().unwrap_or_else(|| Arc::new(WarmTransfer));
-        let mut people = self.people(call.id).await?;
+        let mut people = self.people(Some(call.id)).await?;
         if let Wanted::Person(id) = &ask.wanted
             && people.agent(id).is_none()
         {

@@ -94,20 +94,27 @@ impl People {
 }
 
 impl Phone {
-    /// The people, as they are now. Who is in another call's handoff is busy.
-    pub(super) async fn people(&self, call: SessionId) -> Result<People, StoreError> {
+    /// The people, as they are now. Who is in the handoff of a call, other than this one, is busy.
+    pub(super) async fn people(&self, call: Option<SessionId>) -> Result<People, StoreError> {
         let agents = self.0.directory.agents().await?;
         let mut busy = HashSet::new();
         let mut query = Query::default().with_statuses([Status::Transferring, Status::WithAgent]).with_limit(PAGE);
         loop {
             let page = self.0.store.query(&query).await?;
-            busy.extend(page.calls.iter().filter(|other| other.id != call).filter_map(engaged).cloned());
+            let others = || page.calls.iter().filter(|other| Some(other.id) != call);
+            busy.extend(others().filter_map(engaged).cloned());
+            busy.extend(page.calls.iter().flat_map(supervising).cloned());
             match page.next {
                 Some(before) => query = query.with_before(before),
                 None => return Ok(People { agents, busy, now: Timestamp::now() }),
             }
         }
     }
+}
+
+/// Those who are with this caller and a person, or are called to be.
+fn supervising(call: &CallSummary) -> impl Iterator<Item = &AgentId> {
+    call.supervisors.values().filter(|leg| leg.is_wanted()).filter_map(|leg| leg.person.as_ref())
 }
 
 /// The person who has this caller, is being asked about them, or is to be asked next.

@@ -4,4 +4,5 @@ mod deaths;
 mod outage;
 mod requests;
 mod stories;
+mod supervisors;
 mod world;

@@ -4,8 +4,10 @@ use std::{future::pending, time::Duration};
 
 use async_trait::async_trait;
 use call_session::{
+    call::SupervisorRole,
     handoff::{CallerAgent, Clock, Detection, Dial, LineError, NoAgent, Telephone},
     id::SessionId,
+    store::SessionStore,
 };
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
@@ -103,8 +105,10 @@ impl Clock for World {
 impl Telephone for World {
     async fn dial(&self, dial: &Dial) -> Result<CallSid, LineError> {
         let (done, error) = self.api("dial").await;
-        let cold = dial.detection == Detection::Before;
-        let sid = if done { Some(self.place(dial.leg, false, cold)) } else { None };
+        let call = self.store.inner().summary(self.session).await.unwrap().unwrap();
+        let role = call.supervisors.get(&dial.leg).map(|leg| leg.role);
+        let cold = dial.detection == Detection::Before && role.is_none();
+        let sid = if done { Some(self.place(dial.leg, false, cold, role)) } else { None };
         let sid = self.answer(sid, error).await?;
         sid.ok_or(LineError::NotDone)
     }
@@ -141,6 +145,29 @@ impl Telephone for World {
             if matches!(was, At::Room | At::Direct(_)) {
                 self.room_closes();
             }
+        }
+        self.answer((), error).await
+    }
+
+    async fn set_role(
+        &self,
+        _room: &str,
+        call: &CallSid,
+        role: SupervisorRole,
+        coached: Option<&CallSid>,
+    ) -> Result<(), LineError> {
+        let (done, error) = self.api(&format!("set-role {role:?}")).await;
+        let there = {
+            let state = self.state();
+            let in_room = |sid: &CallSid| state.legs.iter().any(|leg| leg.in_room && leg.sid == *sid);
+            in_room(call) && (role != SupervisorRole::Whisper || coached.is_some_and(in_room))
+        };
+        if !there {
+            return self.answer(Err(LineError::NotInProgress), error).await?;
+        }
+        if done {
+            let state = &mut *self.state();
+            state.legs.iter_mut().filter(|leg| leg.sid == *call).for_each(|leg| leg.role = Some(role));
         }
         self.answer((), error).await
     }

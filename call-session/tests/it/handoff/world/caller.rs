@@ -191,7 +191,7 @@ impl World {
                     .handoff
                     .as_ref()
                     .is_some_and(|it| it.plan.mode == call_session::call::HandoffMode::Cold);
-                self.place(id, true, cold);
+                self.place(id, true, cold, None);
             }
             Place::Wait => {
                 self.caller_at(At::Waiting);
@@ -215,7 +215,7 @@ impl World {
         let Some(call) = self.store.inner().summary(self.session).await.unwrap() else { return };
         let (caller, here, with_person) = {
             let state = self.state();
-            let person = state.legs.iter().any(|leg| leg.in_room && !super::over(&leg.status));
+            let person = state.legs.iter().any(|leg| leg.in_room && leg.role.is_none() && !super::over(&leg.status));
             (state.caller, state.caller_since.elapsed(), person)
         };
         let ended = call.handoff.as_ref().and_then(|handoff| handoff.ended.as_ref().map(|(at, _)| *at));
@@ -227,7 +227,7 @@ impl World {
             (At::Room, Place::Room) if with_person && here > Duration::from_secs(1) => {
                 self.wrong("the caller is torn away from the person")
             }
-            (At::Direct(id), Place::Dial(other)) if id == other => {
+            (At::Direct(id), Place::Dial(other)) if id == other && here > Duration::from_secs(1) => {
                 self.wrong("the caller is torn away from who is dialled");
             }
             _ => {}

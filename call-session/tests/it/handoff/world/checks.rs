@@ -9,8 +9,8 @@ use super::{At, Weather, World, over};
 
 /// The longest the caller may hear nothing.
 const SILENCE: Duration = Duration::from_secs(4);
-/// How late what happened in the room may be known.
-const NEAR: Duration = Duration::from_secs(8);
+/// How late what happened in the room may be known: when callbacks are lost, by asking now and then.
+const NEAR: Duration = Duration::from_secs(20);
 /// The longest a person may be in the room without the caller.
 const ALONE: Duration = Duration::from_secs(40);
 /// The longest a caller may wait in the room, or for a dial, with nobody there: the search, and one who does not decide.
@@ -31,10 +31,13 @@ impl World {
             let caller_there = state.caller == At::Room;
             let accompanied = matches!(state.caller, At::Direct(_));
             let mut persons = 0;
+            let in_room = |leg: &super::Leg| leg.in_room && !over(&leg.status);
+            let person_there = state.legs.iter().any(|leg| in_room(leg) && leg.role.is_none());
             for leg in &mut state.legs {
-                let there = leg.in_room && !over(&leg.status);
-                persons += u32::from(there);
-                let alone = there && !caller_there && !accompanied;
+                let there = in_room(leg);
+                persons += u32::from(there && leg.role.is_none());
+                let with_person = leg.role.is_some() && person_there;
+                let alone = there && !caller_there && !accompanied && !with_person;
                 leg.alone_since = if alone { leg.alone_since.or(Some(now)) } else { None };
                 if leg.alone_since.is_some_and(|since| since.elapsed() > ALONE) {
                     leg.alone_since = None;
@@ -115,6 +118,14 @@ impl World {
             if !over(&leg.status) {
                 found.push(format!("{} is left", leg.name));
             }
+            if let Some(written) = call.supervisors.get(&leg.id) {
+                // What the line was told is what was wanted, if nothing went wrong on the way.
+                let calm = state.weather == Weather::Calm && written.arrived && written.given == Some(written.role);
+                if calm && leg.role != written.given {
+                    found.push(format!("{} does not do what is written", leg.name));
+                }
+                continue;
+            }
             let Some(written) = call.legs.get(&leg.id) else {
                 found.push(format!("{} was dialled and not written down", leg.name));
                 continue;
@@ -123,7 +134,7 @@ impl World {
                 found.push(format!("{} did not accept, and it is written that they did", leg.name));
             }
         }
-        for id in call.legs.keys() {
+        for id in call.legs.keys().chain(call.supervisors.keys()) {
             if state.legs.iter().filter(|leg| leg.id == *id).count() > 1 {
                 found.push("somebody was dialled twice as the same leg".to_owned());
             }

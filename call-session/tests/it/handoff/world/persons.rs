@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use call_session::{
+    call::SupervisorRole,
     handoff::{LegPlace, Verdict, answer_leg, leg_place, verdict},
     id::LegId,
 };
@@ -84,16 +85,17 @@ impl World {
 
     /// A leg is over. If it was in the room, or dialled directly, the other side goes on.
     pub(super) fn leg_ends(&self, leg: usize, status: &CallStatus) {
-        let (was_in_room, direct, name, id) = {
+        let (was_in_room, direct, name, id, supervises) = {
             let leg = &mut self.state().legs[leg];
             if over(&leg.status) || (*status == CallStatus::NoAnswer && leg.status == CallStatus::InProgress) {
                 return;
             }
             leg.status = status.clone();
             leg.moved = leg.in_room.then(Instant::now).or(leg.moved);
-            (std::mem::take(&mut leg.in_room), leg.direct, leg.name.clone(), leg.id)
+            let supervises = leg.role.is_some();
+            (std::mem::take(&mut leg.in_room), leg.direct, leg.name.clone(), leg.id, supervises)
         };
-        if was_in_room {
+        if was_in_room && !supervises {
             self.state().person_seen = Some(Instant::now());
         }
         self.say(format!("{name} is over: {status}"));
@@ -101,6 +103,12 @@ impl World {
         self.callback(|| Happening::Status(leg, status.clone()));
         if was_in_room && !direct {
             self.room_tells(Some(leg), "participant-leave", Some("completed"));
+        }
+        if supervises {
+            return;
+        }
+        if was_in_room && !direct {
+            self.supervisors_leave();
         }
         let caller = self.state().caller;
         if (was_in_room && !direct && caller == At::Room) || caller == At::Direct(id) {
@@ -155,9 +163,46 @@ impl World {
         self.follow(leg, leg_place(&call.summary, id, &sid));
     }
 
+    /// The room closes when the person leaves it, or the caller.
+    fn supervisors_leave(&self) {
+        let there: Vec<_> = {
+            let state = self.state();
+            let legs = state.legs.iter().enumerate().filter(|(_, leg)| leg.in_room && leg.role.is_some());
+            legs.map(|(number, _)| number).collect()
+        };
+        there.into_iter().for_each(|leg| self.leg_ends(leg, &CallStatus::Completed));
+    }
+
+    /// A supervisor comes to the room: whoever whispers only if the person is there.
+    fn supervisor_comes(&self, leg: usize, role: SupervisorRole) {
+        let (there, name, habit) = {
+            let state = self.state();
+            let person = state.legs.iter().any(|leg| leg.in_room && leg.role.is_none());
+            let leg = &state.legs[leg];
+            if leg.in_room {
+                return;
+            }
+            (person, leg.name.clone(), leg.habit)
+        };
+        if role == SupervisorRole::Whisper && !there {
+            return self.leg_ends(leg, &CallStatus::Completed);
+        }
+        self.room_opens();
+        self.state().legs[leg].role = Some(role);
+        self.leg_in_room(leg);
+        self.say(format!("{name} is in the room to {role:?}"));
+        self.room_tells(Some(leg), "participant-join", None);
+        let talk = self.talk(habit);
+        self.later(talk, Happening::LegEnds(leg, CallStatus::Completed));
+    }
+
     /// What the leg does with its document.
     fn follow(&self, leg: usize, place: LegPlace) {
+        if self.state().legs[leg].role.is_some() && matches!(place, LegPlace::Briefing | LegPlace::Room) {
+            return self.wrong("a supervisor is taken for the person");
+        }
         match place {
+            LegPlace::Supervisor(role) => self.supervisor_comes(leg, role),
             LegPlace::Briefing => {}
             LegPlace::Room => {
                 let (accepted, there, direct, name, habit) = {
@@ -187,13 +232,14 @@ impl World {
     }
 
     /// A leg begins to exist.
-    pub(super) fn place(&self, id: LegId, direct: bool, cold: bool) -> CallSid {
+    pub(super) fn place(&self, id: LegId, direct: bool, cold: bool, role: Option<SupervisorRole>) -> CallSid {
         let (number, sid) = {
             let state = &mut *self.state();
             let number = state.legs.len();
             let sid: CallSid = format!("CA{:032x}", number + 1).parse().unwrap();
             let habit = state.chance.one(&HABITS);
-            let name = format!("leg {number} ({habit:?})");
+            let kind = if role.is_some() { "supervisor" } else { "leg" };
+            let name = format!("{kind} {number} ({habit:?})");
             state.legs.push(Leg {
                 id,
                 sid: sid.clone(),
@@ -203,6 +249,7 @@ impl World {
                 created: Instant::now(),
                 direct,
                 cold,
+                role,
                 in_room: false,
                 moved: None,
                 accepted: false,
