@@ -22,10 +22,11 @@ impl View<'_> {
             if leg.ended.is_some() {
                 continue;
             }
-            let unseen = leg.call.is_none() && !self.desk.tried(Task::Dial(*id)).running;
-            if unseen
-                && (leg.attempt.is_none() && leg.given_up.is_some() || self.due(after(leg.dialed, ring + HORIZON)))
-            {
+            let dial = self.desk.tried(Task::Dial(*id));
+            let mine = leg.attempt.is_some_and(|attempt| self.desk.is_mine(attempt));
+            let undialled = leg.given_up.is_some() && (leg.attempt.is_none() || (mine && dial.times == 0));
+            let unseen = leg.call.is_none() && !dial.running;
+            if unseen && (undialled || self.due(after(leg.dialed, ring + HORIZON))) {
                 self.decision.propose.push(ended(*id, NEVER_PLACED));
             } else if leg.is_wanted() {
                 if let Some(cause) = self.supervisor_unwanted(leg, ring) {
@@ -66,10 +67,8 @@ impl View<'_> {
             let dial = self.desk.tried(Task::Dial(*id));
             let mine = leg.attempt.is_some_and(|attempt| self.desk.is_mine(attempt));
             match &leg.call {
-                None if mine && dial.times == 0 => {
-                    if leg.is_wanted() {
-                        self.decision.effects.push(Effect::Dial { leg: *id, candidate: candidate() });
-                    }
+                None if mine && dial.times == 0 && leg.is_wanted() => {
+                    self.decision.effects.push(Effect::Dial { leg: *id, candidate: candidate() });
                 }
                 None if leg.attempt.is_some() && !dial.running => {
                     let effect = Effect::FindLeg { leg: *id, candidate: candidate(), since: leg.dialed };
