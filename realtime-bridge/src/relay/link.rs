@@ -10,6 +10,7 @@ use super::{
     CallEvent, EndReason, GapFiller, Recovery, Relay,
     kept::Kept,
     sequencer::{Purpose, Wish},
+    timers::earlier,
 };
 use crate::{
     audio::{AudioFormat, Transcoder},
@@ -332,7 +333,7 @@ impl Relay {
                 [fill, down.retry, Some(limit)].into_iter().flatten().min()
             }
         };
-        due.into_iter().chain(link.voice_due).min()
+        earlier(due, link.voice_due)
     }
 
     /// How long the model may leave an answer that it owes.

@@ -75,6 +75,15 @@ impl Timers {
     }
 }
 
+/// Whichever comes first.
+pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, None) => one,
+        (None, other) => other,
+    }
+}
+
 impl Relay {
     /// Time has passed. Harmless when nothing is due.
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -109,25 +118,23 @@ impl Relay {
         let timers = &self.timers;
         let speech = timers.media.filter(|_| self.caller.wants_padding()).map(|at| at + SPEECH_WITHOUT_AUDIO);
         let idle = config.idle.filter(|_| self.waits_for_caller()).and_then(|idle| Some(timers.activity? + idle.after));
-        [
-            timers.media.map(|at| at + config.no_media),
-            timers.model.map(|at| at + self.model_stall()),
-            link,
-            timers.max_duration,
-            speech,
-            idle,
-            self.closing_limit(),
-            self.caller.confirm_at(),
-            self.keys.timeout(config.keypad.pause),
-            self.journal.timeout(),
-            self.sequencer.timeout(now),
-            self.playout.timeout(now),
-            self.drops.timeout(),
-            self.tone_due(now),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        // Asked at each wake-up: one after the other costs half of what a list of them does.
+        let mut next = link;
+        let mut due = |at| next = earlier(next, at);
+        due(timers.media.map(|at| at + config.no_media));
+        due(timers.model.map(|at| at + self.model_stall()));
+        due(timers.max_duration);
+        due(speech);
+        due(idle);
+        due(self.closing_limit());
+        due(self.caller.confirm_at());
+        due(self.keys.timeout(config.keypad.pause));
+        due(self.journal.timeout());
+        due(self.sequencer.timeout(now));
+        due(self.playout.timeout(now));
+        due(self.drops.timeout());
+        due(self.tone_due(now));
+        next
     }
 
     fn check_line(&mut self, now: Instant) {

@@ -260,6 +260,8 @@ proptest! {
         for step in steps {
             world.apply(step);
         }
+        // One that is ready to take over does so when the first is lost.
+        world.apply(Step::Lose);
         world.apply(Step::Lose);
         world.apply(Step::Pass(Duration::from_secs(60)));
         // Without another session it ends, once.
