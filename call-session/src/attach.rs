@@ -133,6 +133,7 @@ impl<'a> Notes<'a> {
             CallEvent::ModelLost(reason) => {
                 self.propose(SessionEvent::Problem { what: format!("model: {}", reason.name()), code: None }, at).await;
             }
+            CallEvent::EndCalledOff => self.propose(SessionEvent::EndCalledOff, at).await,
             CallEvent::Ended(reason) => self.detach(&reason, leaving, at).await,
             _ => {}
         }

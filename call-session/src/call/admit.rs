@@ -6,7 +6,8 @@
 use twilio_twiml::sid::CallSid;
 
 use super::{
-    CallSession, HANDED_OVER, HandoffEvent, Line, PersonLeg, SessionEvent, Stamped, Status, next::CALLER_HUNG_UP,
+    CallSession, Detached, HANDED_OVER, HandoffEvent, KEYS, Line, PersonLeg, SessionEvent, Stamped, Status,
+    next::CALLER_HUNG_UP,
 };
 use crate::id::StreamId;
 
@@ -92,6 +93,12 @@ impl CallSession {
                 let known = call.attachments.iter().find(|attachment| attachment.stream == *stream);
                 known.ok_or(Refused::StreamUnexpected(*stream))?.detached.is_none()
             }
+            // Only of what is written down before it happens can it be known that it does not.
+            SessionEvent::StreamStays { stream } => {
+                let left = |end: &Detached| end.cause == KEYS;
+                let last = call.attachments.last().filter(|last| last.stream == *stream && last.node.is_some());
+                !over && last.and_then(|last| last.detached.as_ref()).is_some_and(left)
+            }
             SessionEvent::ModelAttached { stream, session, .. } => {
                 let known = call.attachments.iter().find(|attachment| attachment.stream == *stream);
                 known.ok_or(Refused::StreamUnexpected(*stream))?.model.as_ref() != Some(session)
@@ -115,6 +122,7 @@ impl CallSession {
             SessionEvent::Handoff(event) => return self.admit_handoff(event, over),
             SessionEvent::Supervision(event) => return call.admit_supervision(event),
             SessionEvent::EndRequested { .. } => !over && call.end_requested.is_none(),
+            SessionEvent::EndCalledOff => !over && call.end_requested.is_some(),
             SessionEvent::Concluded { outcome } => !call.concluded || call.outcome != Some(*outcome),
             SessionEvent::Lasted { seconds } => call.seconds != Some(*seconds),
             SessionEvent::Ended(ending) => {

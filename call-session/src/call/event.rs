@@ -58,6 +58,11 @@ pub enum SessionEvent {
         /// Whether somebody wanted it. Where not, the caller may still be there.
         orderly: bool,
     },
+    /// Keys were to be pressed, for which the stream was taken to be over, and are not: the stream goes on.
+    StreamStays {
+        /// Its name.
+        stream: StreamId,
+    },
     /// A model session has the conversation.
     ModelAttached {
         /// The stream it speaks on.
@@ -133,6 +138,8 @@ pub enum SessionEvent {
         /// Who, as a short fixed name such as `agent`, `operator` or `caller`.
         by: String,
     },
+    /// The end that somebody asked for is called off: the other side has something to say.
+    EndCalledOff,
     /// Something went wrong that the call survives, or that explains its end.
     Problem {
         /// What, as a short fixed name.
@@ -171,6 +178,7 @@ impl SessionEvent {
             Self::StreamExpected { .. } => "stream-expected",
             Self::StreamAttached { .. } => "stream-attached",
             Self::StreamDetached { .. } => "stream-detached",
+            Self::StreamStays { .. } => "stream-stays",
             Self::ModelAttached { .. } => "model-attached",
             Self::ModelDetached { .. } => "model-detached",
             Self::Said { .. } => "said",
@@ -185,6 +193,7 @@ impl SessionEvent {
             Self::Handoff(_) => "handoff",
             Self::Supervision(_) => "supervision",
             Self::EndRequested { .. } => "end-requested",
+            Self::EndCalledOff => "end-called-off",
             Self::Problem { .. } => "problem",
             Self::Concluded { .. } => "concluded",
             Self::Lasted { .. } => "lasted",
@@ -207,7 +216,9 @@ impl fmt::Debug for SessionEvent {
         match self {
             Self::Bound { call } => write!(f, "{name}({call})"),
             Self::PickedUp { by } => write!(f, "{name}({by:?})"),
-            Self::StreamExpected { stream } | Self::StreamAttached { stream, .. } => write!(f, "{name}({stream})"),
+            Self::StreamExpected { stream } | Self::StreamAttached { stream, .. } | Self::StreamStays { stream } => {
+                write!(f, "{name}({stream})")
+            }
             Self::StreamDetached { stream, cause, .. } => write!(f, "{name}({stream}, {cause})"),
             Self::Said { lines } => write!(f, "{name}({lines:?})"),
             Self::ToolStarted { run } => write!(f, "{name}({run:?})"),

@@ -304,6 +304,11 @@ impl CallSummary {
                     attachment.detached = Some(Detached { cause: cause.clone(), orderly: *orderly });
                 }
             }
+            SessionEvent::StreamStays { stream } => {
+                if let Some(attachment) = self.find(*stream) {
+                    attachment.detached = None;
+                }
+            }
             SessionEvent::ModelAttached { stream, session, .. } => {
                 if let Some(attachment) = self.find(*stream) {
                     attachment.model = Some(session.clone());
@@ -326,6 +331,7 @@ impl CallSummary {
             SessionEvent::Handoff(event) => self.hand_over(at, event),
             SessionEvent::Supervision(event) => self.supervise(at, event),
             SessionEvent::EndRequested { by } => self.end_requested = Some(by.clone()),
+            SessionEvent::EndCalledOff => self.end_requested = None,
             SessionEvent::Problem { what, code } => (self.problem, self.problem_code) = (Some(what.clone()), *code),
             SessionEvent::Concluded { outcome } => (self.outcome, self.concluded) = (Some(*outcome), true),
             SessionEvent::Lasted { seconds } => self.seconds = Some(*seconds),

@@ -141,6 +141,21 @@ pub trait Board: Send + Sync + Debug {
     /// [`StoreError`] when the backend fails.
     async fn beat(&self, node: &NodeId, lease: Duration) -> Result<Vec<Lease>, StoreError>;
 
+    /// A server is about to stop: it lives for this long, keeps its calls, and counts no more among those that take calls
+    /// on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the backend fails.
+    async fn drain(&self, node: &NodeId, lease: Duration) -> Result<(), StoreError>;
+
+    /// How many servers besides this one live and take calls on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the backend fails.
+    async fn others(&self, node: &NodeId) -> Result<u64, StoreError>;
+
     /// A server stops: it lives no longer and has no calls.
     ///
     /// # Errors

@@ -65,6 +65,7 @@ pub async fn check_all(harness: &impl Harness) {
     lets_another_server_have_the_calls_of_a_dead_one(harness).await;
     a_command_goes_where_its_call_went(harness).await;
     a_server_that_stops_lets_go_at_once(harness).await;
+    nobody_counts_on_a_server_that_drains(harness).await;
     a_command_is_taken_once(harness).await;
     a_command_that_is_called_off_is_not_taken(harness).await;
     a_command_is_not_taken_when_its_time_is_over(harness).await;
@@ -285,6 +286,25 @@ pub async fn a_server_that_stops_lets_go_at_once(harness: &impl Harness) {
     good(second.live.acquire(call).await);
 }
 
+/// Whoever is about to stop knows whether others can take its calls, and keeps them meanwhile.
+pub async fn nobody_counts_on_a_server_that_drains(harness: &impl Harness) {
+    let (first, mut second) = (Server::start(harness).await, Server::start(harness).await);
+    // Servers of earlier checks count until their leases are over.
+    until_others(&first, 1).await;
+    let held = second.seize(SessionId::new()).await;
+    good(second.live.drain().await);
+    assert_eq!(good(first.live.others().await), 0, "it is about to stop");
+    sleep(BEAT * 3).await;
+    assert_eq!(good(first.live.others().await), 0, "that it lives does not change it");
+    let holder = good(first.live.holder(held.lease().call).await);
+    assert!(holder.is_some_and(|holder| holder.alive), "it lives, and keeps its calls");
+    assert_eq!(good(second.live.others().await), 1, "it can count on the other");
+    second.stop().await;
+    let third = Server::start(harness).await;
+    until_others(&first, 1).await;
+    drop(third);
+}
+
 /// However often a server asks, and a command is put up, it is taken once.
 pub async fn a_command_is_taken_once(harness: &impl Harness) {
     let call = SessionId::new();
@@ -425,6 +445,15 @@ async fn is_waiting(board: &dyn Board, sender: &Server, call: SessionId) -> bool
         good(board.call_off(*id).await);
     }
     busy && posted.len() < MAX_WAITING
+}
+
+async fn until_others(server: &Server, others: u64) {
+    soon(async {
+        while good(server.live.others().await) != others {
+            sleep(BEAT).await
+        }
+    })
+    .await;
 }
 
 async fn soon<T>(step: impl Future<Output = T>) -> T {

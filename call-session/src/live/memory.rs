@@ -49,6 +49,15 @@ impl Board for MemoryBoard {
         Ok(self.table().beat(now(), node, now() + lease))
     }
 
+    async fn drain(&self, node: &NodeId, lease: Duration) -> Result<(), StoreError> {
+        self.table().drain(node, now() + lease);
+        Ok(())
+    }
+
+    async fn others(&self, node: &NodeId) -> Result<u64, StoreError> {
+        Ok(self.table().others(now(), node))
+    }
+
     async fn leave(&self, node: &NodeId) -> Result<(), StoreError> {
         let waiting = self.table().leave(node);
         self.ring(waiting);

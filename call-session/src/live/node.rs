@@ -2,7 +2,10 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -76,6 +79,8 @@ pub(super) struct Inner {
     node: NodeId,
     terms: Terms,
     seats: Mutex<Seats>,
+    /// This server is about to stop.
+    drains: AtomicBool,
     /// Something is to be let go.
     wake: Notify,
     /// Answers may have come.
@@ -100,7 +105,8 @@ impl Live {
     #[must_use]
     pub fn with_terms(board: Arc<dyn Board>, node: NodeId, terms: Terms) -> Self {
         let (seats, wake, stirs) = (Mutex::default(), Notify::new(), watch::Sender::new(()));
-        Self { inner: Arc::new(Inner { board, node, terms, seats, wake, stirs }) }
+        let drains = AtomicBool::new(false);
+        Self { inner: Arc::new(Inner { board, node, terms, seats, drains, wake, stirs }) }
     }
 
     /// This server.
@@ -205,6 +211,32 @@ impl Live {
     /// [`StoreError`] when the board cannot be reached.
     pub async fn holder(&self, call: SessionId) -> Result<Option<Holder>, StoreError> {
         self.inner.bounded(self.inner.board.holder(call)).await
+    }
+
+    /// Says that this server is about to stop: it keeps its calls, and others do not count on it any more. If the board
+    /// cannot be reached now, [`run`](Self::run) says it later.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the board cannot be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, it is said later.
+    pub async fn drain(&self) -> Result<(), StoreError> {
+        let node = &*self.inner;
+        node.drains.store(true, Ordering::Relaxed);
+        node.bounded(node.board.drain(&node.node, node.terms.lease)).await
+    }
+
+    /// How many other servers live and take calls on, as far as the board knows: one that died counts until its lease is
+    /// over. Of two servers that say that they [drain](Self::drain) before they look, neither counts on the other.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the board cannot be reached.
+    pub async fn others(&self) -> Result<u64, StoreError> {
+        self.inner.bounded(self.inner.board.others(&self.inner.node)).await
     }
 
     /// Sends a command to whichever server has a call, and waits for its reply. If another server takes the call before
@@ -329,6 +361,9 @@ impl Inner {
     }
 
     async fn round(&self, owe: &mpsc::Sender<Owed>) -> Result<(), StoreError> {
+        if self.drains.load(Ordering::Relaxed) {
+            self.bounded(self.board.drain(&self.node, self.terms.lease)).await?;
+        }
         let thought = self.seats().held();
         let leases = self.bounded(self.board.beat(&self.node, self.terms.lease)).await?;
         let orphans = self.seats().compare(&thought, leases);

@@ -18,14 +18,22 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 /// Which server has which call, and the commands between them.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// Until when each server lives.
-    nodes: HashMap<NodeId, Instant>,
+    nodes: HashMap<NodeId, Known>,
     leases: HashMap<SessionId, Lease>,
     last_fence: u64,
     /// In the order in which they were put up.
     orders: BTreeMap<u64, Posting>,
     names: HashMap<OrderId, u64>,
     last_order: u64,
+}
+
+/// What is known of a server.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// Until when it lives.
+    until: Instant,
+    /// It is about to stop.
+    drains: bool,
 }
 
 #[derive(Debug)]
@@ -65,8 +73,20 @@ impl Table {
     /// A server lives until then. Gives the leases it has.
     pub fn beat(&mut self, now: Instant, node: &NodeId, until: Instant) -> Vec<Lease> {
         self.forget(now);
-        self.nodes.insert(node.clone(), until);
+        self.see(node, until);
         self.leases.values().filter(|lease| lease.node == *node).cloned().collect()
+    }
+
+    /// A server is about to stop, and lives until then.
+    pub fn drain(&mut self, node: &NodeId, until: Instant) {
+        self.nodes.insert(node.clone(), Known { until, drains: true });
+    }
+
+    /// How many other servers live and take calls on.
+    #[must_use]
+    pub fn others(&self, now: Instant, node: &NodeId) -> u64 {
+        let others = self.nodes.iter().filter(|(name, _)| *name != node);
+        others.filter(|(_, known)| known.until > now && !known.drains).count() as u64
     }
 
     /// A server stops. Gives those who wait for it.
@@ -84,7 +104,7 @@ impl Table {
     /// The servers that are remembered, and whether each lives.
     #[must_use]
     pub fn nodes(&self, now: Instant) -> Vec<(NodeId, bool)> {
-        self.nodes.iter().map(|(node, until)| (node.clone(), *until > now)).collect()
+        self.nodes.iter().map(|(node, known)| (node.clone(), known.until > now)).collect()
     }
 
     /// A server takes a call, and lives until then by that. Gives the former holder.
@@ -96,7 +116,7 @@ impl Table {
         take: Take,
         until: Instant,
     ) -> (Taking, Option<NodeId>) {
-        self.nodes.insert(node.clone(), until);
+        self.see(node, until);
         let holder = self.holder(now, call);
         if let Some(holder) = &holder
             && take == Take::IfFree
@@ -208,14 +228,18 @@ impl Table {
         self.names.get(&id).and_then(|number| self.orders.get_mut(number))
     }
 
+    fn see(&mut self, node: &NodeId, until: Instant) {
+        self.nodes.entry(node.clone()).or_insert(Known { until, drains: false }).until = until;
+    }
+
     fn lives(&self, now: Instant, node: &NodeId) -> bool {
-        self.nodes.get(node).is_some_and(|until| *until > now)
+        self.nodes.get(node).is_some_and(|known| known.until > now)
     }
 
     /// Forgets what nobody asks about any more.
     fn forget(&mut self, now: Instant) {
         let recent = |until: Instant| until + REMEMBERED > now;
-        self.nodes.retain(|_, until| recent(*until));
+        self.nodes.retain(|_, known| recent(known.until));
         self.leases.retain(|_, lease| self.nodes.contains_key(&lease.node));
         self.orders.retain(|_, order| recent(order.until));
         self.names.retain(|_, number| self.orders.contains_key(number));

@@ -6,10 +6,11 @@ use super::failed;
 use crate::store::StoreError;
 
 /// The migrations, in order. They are never changed: what is wrong with one is mended by another.
-const MIGRATIONS: [(i64, &str); 3] = [
+const MIGRATIONS: [(i64, &str); 4] = [
     (1, include_str!("../../migrations/postgres/0001_calls.sql")),
     (2, include_str!("../../migrations/postgres/0002_directory.sql")),
     (3, include_str!("../../migrations/postgres/0003_live.sql")),
+    (4, include_str!("../../migrations/postgres/0004_drain.sql")),
 ];
 
 /// Held by whoever changes the tables, until its transaction ends. Any number that others do not use: `call-ses` as bytes.

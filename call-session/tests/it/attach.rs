@@ -12,7 +12,7 @@ use call_session::{
     call::{CallSession, Line, NewCall, SessionEvent, Speaker, ToolOutcome, Usage},
     id::{SessionId, StreamId},
     recorder::{Recorder, RecorderConfig, Unwritten},
-    store::SessionStore,
+    store::{Commit, SessionStore},
 };
 use realtime_bridge::{
     audio::AudioFormat,
@@ -167,6 +167,23 @@ async fn a_conversation_is_written_down() {
     assert_eq!(written, reported);
     let end = kept.summary.attachments[0].detached.clone().unwrap();
     assert_eq!((end.cause.as_str(), end.orderly), ("caller-hung-up", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_the_caller_calls_off_is_asked_for_no_longer() {
+    let mut call = started().await;
+    let asked = SessionEvent::EndRequested { by: "operator".into() };
+    let before = call.kept().await;
+    let commit = Commit::new(call.id, before.summary.version, vec![asked.at(at(2))]);
+    call.store.inner().commit(commit).await.unwrap();
+    call.handle.end(Some("Goodbye.".into())).await.unwrap();
+    call.model.say(None, "Goodbye.", 3 * S).await;
+    sleep(S).await;
+    call.model.caller_says("Wait, one more thing.").await;
+    sleep(2 * S).await;
+    assert_eq!(call.kept().await.summary.end_requested, None);
+    call.caller.hang_up().await.unwrap();
+    call.over().await;
 }
 
 #[tokio::test(start_paused = true)]

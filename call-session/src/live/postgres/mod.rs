@@ -157,6 +157,28 @@ impl Board for PostgresBoard {
         Ok(found.into_iter().map(lease).collect())
     }
 
+    async fn drain(&self, node: &NodeId, lease: Duration) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        live_until(&mut transaction, node, lease).await?;
+        sql!("update call_live_nodes set draining = true where node = $1", node.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn others(&self, node: &NodeId) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let others = sql!(
+            as (i64,);
+            "select count(*) from call_live_nodes where node <> $1 and not draining and expires_at > clock_timestamp()",
+            node.as_str(),
+        );
+        let (others,) = others.fetch_one(&mut *transaction).await.map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(unnumber(others))
+    }
+
     async fn leave(&self, node: &NodeId) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sql!("delete from call_live_nodes where node = $1", node.as_str())

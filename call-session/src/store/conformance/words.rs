@@ -3,8 +3,8 @@
 use super::{Store, assert_whole, at, created, loaded, new_call};
 use crate::{
     call::{
-        AnsweredBy, CallSession, ConversationSettings, Ending, HandoffEvent, HandoffMode, Line, Outcome, Recording,
-        RecordingStatus, SessionEvent, Speaker, Stamped, Status, ToolOutcome, ToolRun, Usage, Version,
+        AnsweredBy, CallSession, ConversationSettings, Ending, HandoffEvent, HandoffMode, KEYS, Line, Outcome,
+        Recording, RecordingStatus, SessionEvent, Speaker, Stamped, Status, ToolOutcome, ToolRun, Usage, Version,
     },
     handoff::{Candidate, HandoffPlan},
     id::{LegId, NodeId, SessionId, StreamId},
@@ -54,6 +54,9 @@ pub async fn every_event_is_kept(store: Store) {
     events.extend([
         SessionEvent::ModelDetached { session: "sess_1".into(), cause: "closed".into() },
         SessionEvent::EndRequested { by: "agent".into() },
+        SessionEvent::EndCalledOff,
+        SessionEvent::StreamDetached { stream, cause: KEYS.into(), orderly: false },
+        SessionEvent::StreamStays { stream },
         SessionEvent::StreamDetached { stream, cause: "hung-up".into(), orderly: true },
         SessionEvent::Lasted { seconds: 61 },
         SessionEvent::Concluded { outcome: Outcome::HandedOver },

@@ -137,6 +137,9 @@ pub(crate) fn samples() -> Vec<SessionEvent> {
     ]);
     events.extend(handoff().into_iter().map(SessionEvent::Handoff));
     events.extend([
+        SessionEvent::StreamStays { stream: stream(1) },
+        SessionEvent::EndRequested { by: "operator".into() },
+        SessionEvent::EndCalledOff,
         SessionEvent::EndRequested { by: "operator".into() },
         SessionEvent::Problem { what: "line".into(), code: Some(31_920) },
         SessionEvent::Problem { what: "model: rate_limit_exceeded".into(), code: None },

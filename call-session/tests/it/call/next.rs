@@ -40,6 +40,29 @@ fn whoever_had_the_end_of_a_conversation_is_let_go() {
 }
 
 #[test]
+fn an_end_that_was_called_off_is_no_end() {
+    let asked = SessionEvent::EndRequested { by: "operator".into() };
+    let spoke_on = vec![asked.clone(), SessionEvent::EndCalledOff];
+    check([talked(1, "line-failed", false), spoke_on.clone()], 1, Next::Reconnect);
+    check([talked(1, "line-failed", false), spoke_on, vec![asked]], 1, Next::HangUp);
+}
+
+#[test]
+fn keys_that_are_not_pressed_leave_the_stream_as_it_was() {
+    let keys = || went(1, KEYS, false);
+    let stays = || vec![SessionEvent::StreamStays { stream: stream(1) }];
+    let call = check([keys(), stays(), vec![detached(stream(1), "goodbye", true)]], 1, Next::HangUp);
+    assert_eq!(call.summary.attachments.len(), 1);
+    assert!(after([keys(), stays()].concat()).summary.attachment().is_some());
+    // The keys were pressed after all, or the stream ended for another reason.
+    for before in [[keys(), Vec::from(attached(stream(2)))].concat(), went(1, "goodbye", true)] {
+        let mut call = after(before);
+        let stays = stays().into_iter().map(|event| event.at(at(70)));
+        assert!(call.take(stays).unwrap().is_empty(), "it stays over");
+    }
+}
+
+#[test]
 fn whoever_was_cut_off_is_connected_again() {
     check([talked(1, "line-failed", false)], 1, Next::Reconnect);
     check([went(1, "line-failed", false)], 1, Next::Reconnect);

@@ -43,6 +43,7 @@ checks! {
     lets_another_server_have_the_calls_of_a_dead_one
     a_command_goes_where_its_call_went
     a_server_that_stops_lets_go_at_once
+    nobody_counts_on_a_server_that_drains
     a_command_is_taken_once
     a_command_that_is_called_off_is_not_taken
     a_command_is_not_taken_when_its_time_is_over

@@ -107,6 +107,16 @@ impl Board for Faulty {
         self.ask(move |board| async move { board.beat(&node, lease).await }).await
     }
 
+    async fn drain(&self, node: &NodeId, lease: Duration) -> Result<(), StoreError> {
+        let node = node.clone();
+        self.ask(move |board| async move { board.drain(&node, lease).await }).await
+    }
+
+    async fn others(&self, node: &NodeId) -> Result<u64, StoreError> {
+        let node = node.clone();
+        self.ask(move |board| async move { board.others(&node).await }).await
+    }
+
     async fn leave(&self, node: &NodeId) -> Result<(), StoreError> {
         let node = node.clone();
         self.ask(move |board| async move { board.leave(&node).await }).await

@@ -13,7 +13,7 @@ use call_session::{
     postgres::{Postgres, PostgresConfig},
 };
 use sqlx::{Connection, PgConnection, raw_sql};
-use throwaway_postgres::Database;
+use throwaway_postgres::{Database, Pooler};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -79,6 +79,27 @@ fn say(call: SessionId, sender: &NodeId, line: &str) -> Order {
 async fn keeps_the_contract() {
     let database = Database::create().unwrap();
     conformance::check_all(&Direct(database)).await;
+}
+
+/// Servers whose statements go through a pooler in transaction mode, and that hear of no news.
+struct Pooled {
+    pooler: Pooler,
+    _database: Database,
+}
+
+#[async_trait]
+impl Harness for Pooled {
+    async fn board(&self) -> Arc<dyn Board> {
+        let config = PostgresConfig::new(self.pooler.url()).unwrap().with_pooler().with_connections(4).with_wait(S * 3);
+        Arc::new(PostgresBoard::new(Postgres::connect(config).await.unwrap()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_contract_through_a_pooler() {
+    let database = Database::create().unwrap();
+    let pooler = Pooler::start(&database).unwrap();
+    conformance::check_all(&Pooled { pooler, _database: database }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
