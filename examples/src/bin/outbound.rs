@@ -57,7 +57,7 @@ async fn serve(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
         let planted = Seed::sample().plant(&*opened.directory).await?;
         tracing::info!(added = planted.added, present = planted.present, "the sample company is there");
     }
-    let phone = Phone::new(settings.clone(), Parts::new(opened, outbound::tools()))?;
+    let phone = Phone::new(settings.clone(), Parts::new(opened, outbound::tools()).with_keys())?;
     let router = phone.router().merge(Api::new(phone.clone()).router());
     program::serve(&settings, phone, router).await
 }

@@ -173,7 +173,7 @@ pub async fn run(database: &Database) -> Result<DemoReport, DemoError> {
     }
     seed.plant(&*opened.directory).await?;
 
-    let phone = Phone::new(settings, Parts::new(opened, super::tools()))?;
+    let phone = Phone::new(settings, Parts::new(opened, super::tools()).with_keys())?;
     let router = phone.router().merge(Api::new(phone.clone()).router());
     let (done, over) = oneshot::channel();
     let serving = phone.serve(listener, router, async {

@@ -19,7 +19,11 @@ use twilio_twiml::{
     webhook::{StreamEvent, StreamProgress, VoiceRequest},
 };
 
-use super::{Phone, connect::Leg};
+use super::{
+    Phone,
+    connect::{Leg, Whose},
+    streams::LOST,
+};
 use crate::{
     chain::Chain,
     web::{Document, Signed},
@@ -42,6 +46,10 @@ pub(super) async fn after_stream(
     async move {
         match phone.what_next(call, stream, sid, account).await {
             Ok(document) => document.into_response(),
+            Err(error) if phone.had_its_end(stream) => {
+                tracing::warn!(error = %Chain(&error), "that a call is over cannot be kept now");
+                hang_up().into_response()
+            }
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "nobody knows what comes next for a caller, who hears an apology");
                 phone.apologize().into_response()
@@ -91,13 +99,15 @@ impl Phone {
         } else {
             self.wait_for_others(call, stream).await?;
         }
-        let lost = SessionEvent::StreamDetached { stream, cause: "lost".into(), orderly: false };
+        let lost = || SessionEvent::StreamDetached { stream, cause: LOST.into(), orderly: false };
+        // What is known here and not yet kept is told by whoever comes first: both say the same.
+        let ending = local.as_ref().and_then(|local| local.ending()).unwrap_or_else(lost);
         let updated = store::update(&*self.0.store, call, |session| {
             let summary = &session.summary;
             let mut events = Vec::new();
             // Of a life before this store: the caller is on the line all the same.
             if summary.attachments.iter().any(|known| known.stream == stream) {
-                events.push(lost.clone().at(Timestamp::now()));
+                events.push(ending.clone().at(Timestamp::now()));
             }
             events
         });
@@ -112,17 +122,19 @@ impl Phone {
     async fn next_document(&self, leg: Leg, stream: StreamId) -> Result<Document, UpdateError> {
         let call = &leg.call;
         let next = call.after_stream(stream);
+        let whose = self.whose().await;
         let cause = call.attachments.iter().rev().find(|known| known.stream == stream);
         let cause = cause.and_then(|known| known.detached.as_ref()).map_or("", |detached| detached.cause.as_str());
         tracing::info!(cause, ?next, "the media stream is over");
-        let hang_up = || Document(twiml::Response::new().hangup());
         match next {
             Next::HangUp => {
                 self.conclude(call.id, cause).await?;
                 Ok(hang_up())
             }
-            // A server that stops takes nobody on: others do, or it is alone and says so.
-            Next::Reconnect if self.0.stop.is_cancelled() || self.0.leave.is_cancelled() => {
+            // A server that leaves its callers and is alone says so.
+            Next::Reconnect
+                if whose == Whose::Nobodys && (self.0.leave.is_cancelled() || self.0.stop.is_cancelled()) =>
+            {
                 self.break_off(call.id, cause).await?;
                 Ok(self.apologize())
             }
@@ -133,7 +145,7 @@ impl Phone {
             }
             Next::Reconnect => {
                 let (call, stream) = self.expect(call.id, vec![]).await?;
-                Ok(self.connect_again(&Leg { call, ..leg }, stream))
+                Ok(self.connect(&Leg { call, ..leg }, stream, whose))
             }
             Next::Elsewhere => Ok(hang_up()),
             Next::Room => Ok(self.send_caller(leg).await),
@@ -146,6 +158,12 @@ impl Phone {
                 Ok(self.apologize())
             }
         }
+    }
+
+    /// Whether the conversation on a stream of this server came to its end.
+    fn had_its_end(&self, stream: StreamId) -> bool {
+        let ending = self.0.streams.find(stream).and_then(|local| local.ending());
+        matches!(ending, Some(SessionEvent::StreamDetached { orderly: true, .. }))
     }
 
     /// Another server had the stream. If it lives, it writes down how the stream ended.
@@ -163,6 +181,10 @@ impl Phone {
             }
         }
     }
+}
+
+fn hang_up() -> Document {
+    Document(twiml::Response::new().hangup())
 }
 
 /// The cause of a stream that was left on purpose, so that the agent does not apologise for it.

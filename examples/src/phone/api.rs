@@ -21,14 +21,17 @@ mod view;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{FromRef, Path, Query as Parameters, Request, State, rejection::JsonRejection},
-    http::{StatusCode, header},
+    extract::{
+        FromRef, FromRequestParts, Path, Query as Parameters, Request, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
+    http::{StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use call_session::{
-    call::{CallSummary, KEYS, Mode, NewCall, SessionEvent, Status},
+    call::{CallSummary, Mode, NewCall, SessionEvent, Status},
     directory::{self, NotCallable},
     id::{AgentId, CustomerId, SessionId},
     live::Command,
@@ -40,11 +43,10 @@ use subtle::ConstantTimeEq;
 use twilio_twiml::{
     rest::{self, Problem as TwilioProblem},
     sid::CallSid,
-    twiml::Play,
 };
 
 pub use self::view::{CallView, HandoffView, LegView, LineView, ToolView};
-use super::{Phone, Problem, dial::DialError, feed, handoff};
+use super::{Phone, Problem, dial::DialError, feed, handoff, keys::KeysError};
 use crate::chain::Chain;
 
 /// The largest body taken, in bytes.
@@ -101,6 +103,18 @@ async fn authorize(State(api): State<Api>, request: Request, next: Next) -> Resp
         }
     }
     next.run(request).await
+}
+
+/// The call that a path names. What is no name is the name of no call.
+struct CallName(SessionId);
+
+impl<S: Send + Sync> FromRequestParts<S> for CallName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(call)| Self(call)).map_err(|_| Problem::no_call())
+    }
 }
 
 /// A token for the API. `Debug` hides it.
@@ -186,15 +200,16 @@ struct List {
 
 async fn active(
     State(api): State<Api>,
-    Parameters(parameters): Parameters<ListParameters>,
+    parameters: Result<Parameters<ListParameters>, QueryRejection>,
 ) -> Result<Json<List>, Problem> {
+    let Parameters(parameters) = parameters.map_err(bad_query)?;
     let mut query = Query::active().with_limit(LIST);
     query.before = parameters.before;
     let page = api.phone.0.store.query(&query).await.map_err(|error| no_store(&error))?;
     Ok(Json(List { calls: page.calls.iter().map(CallView::new).collect(), next: page.next }))
 }
 
-async fn one(State(api): State<Api>, Path(call): Path<SessionId>) -> Result<Json<CallView>, Problem> {
+async fn one(State(api): State<Api>, CallName(call): CallName) -> Result<Json<CallView>, Problem> {
     let session = api.phone.0.store.load(call).await.map_err(|error| no_store(&error))?;
     session.map(|session| Json(CallView::whole(&session))).ok_or_else(Problem::no_call)
 }
@@ -207,7 +222,7 @@ struct End {
 }
 
 /// Answers before the call is over: the caller hears the last words to their end.
-async fn end(State(api): State<Api>, Path(call): Path<SessionId>, body: Bytes) -> Result<StatusCode, Problem> {
+async fn end(State(api): State<Api>, CallName(call): CallName, body: Bytes) -> Result<StatusCode, Problem> {
     let End { say } = if body.is_empty() {
         End::default()
     } else {
@@ -243,7 +258,7 @@ struct Say {
 
 async fn say(
     State(api): State<Api>,
-    Path(call): Path<SessionId>,
+    CallName(call): CallName,
     body: Result<Json<Say>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(Say { line }) = body.map_err(bad_body)?;
@@ -260,7 +275,7 @@ struct Recording {
 /// For what must not be recorded, such as the number of a card.
 async fn recording(
     State(api): State<Api>,
-    Path(call): Path<SessionId>,
+    CallName(call): CallName,
     body: Result<Json<Recording>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(Recording { paused }) = body.map_err(bad_body)?;
@@ -278,32 +293,13 @@ struct Keys {
 /// The stream is left, the keys are pressed, the stream comes back with the same conversation.
 async fn keys(
     State(api): State<Api>,
-    Path(call): Path<SessionId>,
+    CallName(call): CallName,
     body: Result<Json<Keys>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(Keys { digits }) = body.map_err(bad_body)?;
-    let state = &api.phone.0;
-    let summary = api.phone.look_up(call).await?;
-    let stream = summary.attachment().filter(|attachment| attachment.node.is_some());
-    let reach = state.rest.as_ref().zip(summary.call_sid.as_ref()).zip(stream);
-    let Some(((client, sid), stream)) = reach.map(|(reach, attachment)| (reach, attachment.stream)) else {
-        let title = "Keys can be pressed only while the agent talks, and Twilio can be asked";
-        return Err(Problem::new(StatusCode::CONFLICT, "not-talking", title));
-    };
-    let after = state.settings.public_url.to(&format!("/api/twilio/after-stream/{call}/{stream}"));
-    let document = twilio_twiml::twiml::Response::new().play(Play::digits(digits.as_str())).redirect(after);
-    let document = document.to_inline().map_err(|error| {
-        let title = "Digits are 0 to 9, *, #, A to D, w for a pause of half a second and W for one of a second";
-        Problem::new(StatusCode::BAD_REQUEST, "bad-digits", title).with_detail(error.to_string())
-    })?;
-    let count = digits.chars().filter(|key| !matches!(key, 'w' | 'W')).count();
-    // Written down first: when the stream ends, its end has this cause.
-    let updated = store::update(&*state.store, call, |_| {
-        let detached = SessionEvent::StreamDetached { stream, cause: KEYS.into(), orderly: false };
-        vec![SessionEvent::KeysSent { count }.at(Timestamp::now()), detached.at(Timestamp::now())]
-    });
-    updated.await.map_err(|error| not_updated(&error))?;
-    asked_of_twilio(client.call(sid).run(document).await)
+    api.phone.look_up(call).await?;
+    api.phone.press(call, &digits).await.map_err(not_pressed)?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 impl Phone {
@@ -324,6 +320,11 @@ fn asked_of_twilio(answer: Result<rest::Call, rest::Error>) -> Result<StatusCode
 
 pub(super) fn bad_body(rejection: JsonRejection) -> Problem {
     let problem = Problem::new(rejection.status(), "bad-request", "The body is not what is expected here");
+    problem.with_detail(rejection.body_text())
+}
+
+pub(super) fn bad_query(rejection: QueryRejection) -> Problem {
+    let problem = Problem::new(rejection.status(), "bad-request", "The query is not what is expected here");
     problem.with_detail(rejection.body_text())
 }
 
@@ -349,6 +350,22 @@ fn not_dialed(error: DialError) -> Problem {
             Problem::no_store()
         }
         DialError::Refused(error) => twilio(&error),
+    }
+}
+
+fn not_pressed(error: KeysError) -> Problem {
+    match error {
+        KeysError::NotTalking => {
+            let title = "Keys can be pressed only while the agent talks, and Twilio can be asked";
+            Problem::new(StatusCode::CONFLICT, "not-talking", title)
+        }
+        KeysError::BadDigits(error) => {
+            let title = "Digits are 0 to 9, *, #, A to D, w for a pause of half a second and W for one of a second";
+            Problem::new(StatusCode::BAD_REQUEST, "bad-digits", title).with_detail(error.to_string())
+        }
+        KeysError::Update(error) => not_updated(&error),
+        KeysError::Twilio(error) if error.problem() == Some(TwilioProblem::CallNotInProgress) => Problem::over(),
+        KeysError::Twilio(error) => twilio(&error),
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn voicemail(
             return Document(twiml::Response::new().hangup()).into_response();
         }
     };
-    let left = settings.public_url.to(&format!("/api/twilio/voicemail-left/{call}"));
+    let left = settings.public_url.webhook(&format!("/api/twilio/voicemail-left/{call}"));
     Document(twiml::Response::new().say(talk.voicemail()).redirect(left)).into_response()
 }
 
@@ -121,7 +121,7 @@ impl Phone {
         let Some(sid) = sid else { return };
         let message = by == AnsweredBy::Machine && self.0.settings.machine == Machine::Message;
         let done = if message {
-            let url = self.0.settings.public_url.to(&format!("/api/twilio/voicemail/{call}"));
+            let url = self.0.settings.public_url.webhook(&format!("/api/twilio/voicemail/{call}"));
             client.call(&sid).redirect(url).await
         } else {
             client.call(&sid).end().await

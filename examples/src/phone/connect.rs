@@ -12,7 +12,7 @@ use twilio_twiml::{
 };
 
 use super::{Phone, State};
-use crate::{model::PreparedSession, stream_token::PARAMETER, web::Document};
+use crate::{chain::Chain, model::PreparedSession, stream_token::PARAMETER, web::Document};
 
 /// A call as the line knows it.
 #[derive(Debug, Clone)]
@@ -22,13 +22,46 @@ pub(super) struct Leg {
     pub(super) account: AccountSid,
 }
 
+/// Where a stream goes that Twilio opens now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Here, as a rule.
+    Ours,
+    /// To other servers: this one stops. Should it come here all the same, it is taken.
+    Others,
+    /// This server stops, and there are no others.
+    Nobodys,
+}
+
 impl Phone {
-    /// Has Twilio open this stream, which was written down to be expected. A model session is being opened for it from now
-    /// on.
-    pub(super) fn connect(&self, leg: &Leg, stream: StreamId) -> Document {
-        let State { tokens, streams, .. } = &*self.0;
-        streams.expect(stream, leg.call.id, self.open_session(&leg.call));
-        self.stream_document(leg, stream, tokens.mint(Timestamp::now(), stream, &leg.sid, &leg.account).expose())
+    /// Has Twilio open this stream, which was written down to be expected. If it comes to this server, a model session is
+    /// being opened for it from now on; of a request that Twilio repeats, once.
+    pub(super) fn connect(&self, leg: &Leg, stream: StreamId, whose: Whose) -> Document {
+        let State { settings, tokens, streams, .. } = &*self.0;
+        if whose != Whose::Others && streams.find(stream).is_none() {
+            streams.expect(stream, leg.call.id, self.open_session(&leg.call));
+        }
+        let token = tokens.mint(Timestamp::now(), stream, &leg.sid, &leg.account);
+        let path = |door: &str| format!("/api/twilio/{door}/{}/{stream}", leg.call.id);
+        let noun = Stream::new(settings.public_url.stream(&path("media-stream")))
+            .status_callback(settings.public_url.webhook(&path("stream-status")))
+            .parameter(PARAMETER, token.expose());
+        Document(Response::new().connect(noun).redirect(settings.public_url.webhook(&path("after-stream"))))
+    }
+
+    /// Where a stream goes that Twilio opens now.
+    pub(super) async fn whose(&self) -> Whose {
+        if !self.0.draining.is_cancelled() {
+            return Whose::Ours;
+        }
+        match self.0.live.others().await {
+            Ok(1..) => Whose::Others,
+            Ok(0) => Whose::Nobodys,
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "nobody knows whether other servers can take calls on");
+                Whose::Nobodys
+            }
+        }
     }
 
     /// Begins to open a model session for a call.
@@ -45,24 +78,6 @@ impl Phone {
     fn session_config(&self, call: &CallSummary) -> SessionConfig {
         let settings = &self.0.settings;
         settings.conversation.of(call).session(&settings.voice, &self.tools(call.id))
-    }
-
-    fn stream_document(&self, leg: &Leg, stream: StreamId, token: &str) -> Document {
-        let url = &self.0.settings.public_url;
-        let path = |door: &str| format!("/api/twilio/{door}/{}/{stream}", leg.call.id);
-        let noun = Stream::new(url.stream(&path("media-stream")))
-            .status_callback(url.to(&path("stream-status")))
-            .parameter(PARAMETER, token);
-        Document(Response::new().connect(noun).redirect(url.to(&path("after-stream"))))
-    }
-
-    /// The same document once more, for a request that Twilio repeats: the stream is expected already.
-    pub(super) fn connect_again(&self, leg: &Leg, stream: StreamId) -> Document {
-        if self.0.streams.find(stream).is_none() {
-            return self.connect(leg, stream);
-        }
-        let token = self.0.tokens.mint(Timestamp::now(), stream, &leg.sid, &leg.account);
-        self.stream_document(leg, stream, token.expose())
     }
 }
 

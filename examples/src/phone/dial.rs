@@ -89,7 +89,7 @@ impl Phone {
     }
 
     fn dial_request(&self, call: SessionId, from: E164, to: E164) -> rest::NewCall {
-        let url = |door: &str| self.0.settings.public_url.to(&format!("/api/twilio/{door}/{call}"));
+        let url = |door: &str| self.0.settings.public_url.webhook(&format!("/api/twilio/{door}/{call}"));
         let instructions = rest::Instructions::document(url("answered"));
         let mut request = rest::NewCall::new(Address::from(to), Address::from(from), instructions)
             .status_callback(url("call-status"))

@@ -11,7 +11,7 @@ use std::{collections::HashMap, io, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{Query as Parameters, Request, State},
+    extract::{Query as Parameters, Request, State, rejection::QueryRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -32,7 +32,7 @@ use tokio_tungstenite::{
 
 use super::{
     Phone, Problem,
-    api::{CallView, LineView},
+    api::{CallView, LineView, bad_query},
 };
 use crate::chain::Chain;
 
@@ -112,9 +112,13 @@ impl From<tungstenite::Error> for Over {
 
 pub(super) async fn events(
     State(phone): State<Phone>,
-    Parameters(Cursor { cursor }): Parameters<Cursor>,
+    parameters: Result<Parameters<Cursor>, QueryRejection>,
     request: Request,
 ) -> Response {
+    let cursor = match parameters {
+        Ok(Parameters(Cursor { cursor })) => cursor,
+        Err(rejection) => return bad_query(rejection).into_response(),
+    };
     let from = match cursor.map(|cursor| cursor.parse::<Position>()).transpose() {
         Ok(from) => from,
         Err(error) => {

@@ -28,10 +28,15 @@ use realtime_bridge::{
     realtime::{RealtimeSession, openai::OpenAiSession},
     relay::{CallEvent, EndReason, MemoryLimits, TurnLatency},
 };
+use tokio::time::timeout;
 use tracing::Instrument;
 use twilio_twiml::sid::{CallSid, StreamSid};
 
-use super::{Phone, after_stream::is_planned, streams::LocalStream};
+use super::{
+    Phone,
+    after_stream::is_planned,
+    streams::{KEEP_LIMIT, LocalStream},
+};
 use crate::{
     chain::Chain,
     conversation::{Beginning, WhyNot},
@@ -64,6 +69,11 @@ pub(super) async fn media_stream(
     Path((call, stream)): Path<(SessionId, StreamId)>,
     request: Request,
 ) -> Response {
+    if phone.0.leave.is_cancelled() {
+        // Taken, it would be left at once and come again; refused, it is asked for elsewhere.
+        tracing::info!("a media stream was refused: the server stops");
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     if !phone.expects(call, stream).await {
         tracing::warn!("a media stream was refused that nobody expects");
         return StatusCode::NOT_FOUND.into_response();
@@ -180,12 +190,21 @@ impl Phone {
         let (sid, call_sid) = (line.start().stream_sid.clone(), line.start().call_sid.clone());
         let attached = SessionEvent::StreamAttached { stream, sid: Some(sid.clone()), node: state.live.node().clone() };
         // Each stream comes up once: whoever shows the token again is refused here.
-        recorder.decide(attached.at(Timestamp::now())).await?;
+        match timeout(state.settings.limits.model_wait, recorder.decide(attached.at(Timestamp::now()))).await {
+            Ok(decided) => _ = decided?,
+            Err(_) => {
+                tracing::error!("the media stream is not taken: the store does not answer");
+                return without_store(recorder, local).await;
+            }
+        }
         let session = match session.adopt(state.settings.limits.model_wait).await {
             Ok(session) => session,
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "there is no model for the caller, who hears an apology");
-                return self.without_model(recorder, stream, &mut line).await;
+                let asks = without_model(recorder, local).await;
+                // The line's end is what makes Twilio ask; how it went is no news.
+                let _ = line.close().await;
+                return asks;
             }
         };
         let info = session.info();
@@ -213,9 +232,7 @@ impl Phone {
                 .with_memory(kept.memory(MemoryLimits::default())),
             Err(error) => {
                 tracing::error!(%error, "the call cannot be bridged");
-                let detached = SessionEvent::StreamDetached { stream, cause: NO_MODEL.into(), orderly: false };
-                recorder.propose(detached.at(Timestamp::now())).await?;
-                return Ok(true);
+                return without_model(recorder, local).await;
             }
         };
         let handle = bridge.handle();
@@ -229,6 +246,12 @@ impl Phone {
             carried = carrying => carried,
             never = self.obey(local.call, &handle) => match never {},
         };
+        let reason = &report.reason;
+        let (cause, orderly) = match (reason, local.why_left()) {
+            (EndReason::HungUp, Some(cause)) => (cause, false),
+            _ => (reason.name(), reason.is_orderly()),
+        };
+        local.ends(SessionEvent::StreamDetached { stream, cause: cause.to_owned(), orderly });
         let cause = self.cause_of_end(recorder, stream, &report).await;
         recorder.propose(SessionEvent::ModelDetached { session: opened, cause }.at(Timestamp::now())).await?;
         let asks = !matches!(report.reason, EndReason::CallerHungUp);
@@ -271,20 +294,24 @@ impl Phone {
         }
         pending().await
     }
+}
 
-    async fn without_model(
-        &self,
-        recorder: &Recorder,
-        stream: StreamId,
-        line: &mut MediaStream<Socket>,
-    ) -> Result<bool, RecordError> {
-        let detached = SessionEvent::StreamDetached { stream, cause: NO_MODEL.into(), orderly: false };
-        recorder.propose(detached.at(Timestamp::now())).await?;
-        recorder.kept().await?;
-        // The line's end is what makes Twilio ask; how it went is no news.
-        let _ = line.close().await;
-        Ok(true)
-    }
+/// The stream ends, as nobody knows whether it was up before: it is written down later.
+async fn without_store(recorder: &Recorder, local: &LocalStream) -> Result<bool, RecordError> {
+    let detached = SessionEvent::StreamDetached { stream: local.id, cause: "no-store".into(), orderly: false };
+    recorder.propose(detached.clone().at(Timestamp::now())).await?;
+    local.ends(detached);
+    Ok(true)
+}
+
+/// The stream ends, as there is no model for it.
+async fn without_model(recorder: &Recorder, local: &LocalStream) -> Result<bool, RecordError> {
+    let detached = SessionEvent::StreamDetached { stream: local.id, cause: NO_MODEL.into(), orderly: false };
+    recorder.propose(detached.clone().at(Timestamp::now())).await?;
+    local.ends(detached);
+    // Another server may be asked what comes next; but the caller hears nothing meanwhile.
+    let _ = timeout(KEEP_LIMIT, recorder.kept()).await;
+    Ok(true)
 }
 
 /// Where a conversation goes on that a person has had, or was to have.

@@ -26,6 +26,7 @@ mod dial;
 mod ending;
 mod feed;
 pub mod handoff;
+mod keys;
 mod media_stream;
 mod models;
 mod outage;
@@ -46,7 +47,7 @@ use realtime_bridge::{realtime::openai::ConfigError, tool::ToolSet};
 use tokio::{
     net::TcpListener,
     sync::mpsc,
-    time::{Instant, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use twilio_twiml::{
@@ -56,12 +57,14 @@ use twilio_twiml::{
 };
 
 use self::{
+    connect::Whose,
     handoff::{Doors, Runs, Strategies, Targets},
     models::Models,
     streams::Streams,
 };
 pub use self::{media_stream::StreamRecord, problem::Problem};
 use crate::{
+    chain::Chain,
     database::Opened,
     settings::Settings,
     stream_token::StreamTokens,
@@ -70,6 +73,12 @@ use crate::{
 
 /// How long calls that were told to end may take to do so, and Twilio to ask what comes next.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The pause between two calls that are left to other servers, so that a hundred of them take five seconds.
+const BETWEEN_CALLS: Duration = Duration::from_millis(50);
+
+/// How often a server that stops looks for others.
+const LOOK_FOR_OTHERS: Duration = Duration::from_secs(1);
 
 /// Why a telephone cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +104,8 @@ pub struct Parts {
     pub strategies: Strategies,
     /// Whether the model may hand callers over by itself, to people of the directory.
     pub model_hands_over: bool,
+    /// Whether the model can press keys. It then needs Twilio's API, which presses them.
+    pub keys: bool,
     /// Gets the record of each stream. Records are dropped while it is full: calls do not wait for whoever keeps them.
     pub records: Option<mpsc::Sender<StreamRecord>>,
 }
@@ -103,7 +114,7 @@ impl Parts {
     /// A telephone that keeps calls and people here, whose model has these tools.
     #[must_use]
     pub fn new(database: Opened, tools: ToolSet) -> Self {
-        Self { database, tools, strategies: Strategies::default(), model_hands_over: false, records: None }
+        Self { database, tools, strategies: Strategies::default(), model_hands_over: false, keys: false, records: None }
     }
 
     /// Sets who plans how callers are handed to people.
@@ -117,6 +128,13 @@ impl Parts {
     #[must_use]
     pub const fn with_model_handing_over(mut self) -> Self {
         self.model_hands_over = true;
+        self
+    }
+
+    /// Lets the model press keys, where Twilio's API can be asked to.
+    #[must_use]
+    pub const fn with_keys(mut self) -> Self {
+        self.keys = true;
         self
     }
 
@@ -147,6 +165,8 @@ struct State {
     telephone: Option<Arc<TwilioTelephone>>,
     /// The handoffs that this server performs.
     runs: Runs,
+    /// Whether the model can press keys.
+    keys: bool,
     /// Twilio's API, if there is an account to ask it with.
     rest: Option<rest::Client>,
     store: Arc<dyn SessionStore>,
@@ -186,6 +206,7 @@ impl Phone {
             doors,
             telephone,
             runs: Runs::default(),
+            keys: parts.keys && rest.is_some(),
             rest,
             store: parts.database.store,
             directory: parts.database.directory,
@@ -201,8 +222,8 @@ impl Phone {
         })))
     }
 
-    /// Serves until `shutdown` resolves; then takes no new calls, lets the running ones end or move to another server
-    /// within the drain limit, and returns when the last has gone.
+    /// Serves until `shutdown` resolves; then takes no new calls, has the running ones move to other servers that share
+    /// the calls, or where there are none lets them end within the drain limit, and returns when the last has gone.
     ///
     /// # Errors
     ///
@@ -252,9 +273,12 @@ impl Phone {
     async fn drain(&self) {
         let State { settings, streams, tasks, draining, leave, stop, .. } = &*self.0;
         let began = Instant::now();
-        tracing::info!("no new calls are taken; running ones may end");
+        tracing::info!("no new calls are taken; running ones go to another server, or may end");
         draining.cancel();
-        if timeout(settings.limits.drain, streams.finished()).await.is_err() {
+        let finished = async {
+            tokio::join!(self.hand_on(), streams.finished());
+        };
+        if timeout(settings.limits.drain, finished).await.is_err() {
             tracing::warn!("calls are still running: they are left to another server, or end with an apology");
             leave.cancel();
             let _ = timeout(LAST_WORDS, streams.finished()).await;
@@ -263,6 +287,26 @@ impl Phone {
         tasks.close();
         let all = timeout(LAST_WORDS, tasks.wait()).await.is_ok();
         tracing::info!(all, seconds = began.elapsed().as_secs(), "the calls have ended");
+    }
+
+    /// Leaves the calls that run here to other servers, as soon as there are some.
+    async fn hand_on(&self) {
+        let State { settings, streams, live, .. } = &*self.0;
+        let noticed = Instant::now() + settings.limits.drain_notice;
+        if let Err(error) = live.drain().await {
+            tracing::warn!(error = %Chain(&error), "other servers could not be told that this one stops");
+        }
+        // One that takes this server's place may be about to start.
+        while self.whose().await != Whose::Others {
+            tokio::select! {
+                () = sleep(LOOK_FOR_OTHERS) => {}
+                () = streams.finished() => return,
+            }
+        }
+        // Until they notice, load balancers ask this server, too: it answers, also when it has no calls.
+        sleep_until(noticed).await;
+        tracing::info!("other servers take the running calls on");
+        streams.leave_one_by_one(BETWEEN_CALLS).await;
     }
 
     /// What the caller hears when the agent cannot speak.

@@ -9,13 +9,13 @@ use std::{
 };
 
 use call_session::{
-    call::HANDED_OVER,
+    call::{DRAINED, HANDED_OVER, SessionEvent},
     id::{SessionId, StreamId},
 };
 use realtime_bridge::{bridge::CallHandle, realtime::openai::OpenAiSession};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,11 +24,20 @@ use crate::model::PreparedSession;
 /// How long after a stream Twilio may ask what comes next. It has 15 s for a webhook, retries included.
 const QUESTION_LIMIT: Duration = Duration::from_secs(15);
 
+/// The same for a stream that was left to other servers, which are asked as a rule.
+const HANDED_ON: Duration = Duration::from_secs(2);
+
 /// How long we may take to notice the end of a stream that Twilio knows of. Both learn it from the same socket.
 const NOTICE: Duration = Duration::from_millis(250);
 
 /// How long a stream that is over for Twilio may take to end here once it is told to.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long the store may take to keep how a stream ended before it is answered from what is known here.
+pub(super) const KEEP_LIMIT: Duration = Duration::from_secs(2);
+
+/// The cause of a stream whose end only Twilio noticed.
+pub(super) const LOST: &str = "lost";
 
 /// The streams of a server.
 #[derive(Debug)]
@@ -60,6 +69,8 @@ pub(super) struct LocalStream {
 enum Phase {
     Expected,
     Running,
+    /// The bridge is over; not all that it left is kept.
+    Ending,
     Over,
 }
 
@@ -67,6 +78,8 @@ enum Phase {
 struct Inner {
     session: Option<PreparedSession<OpenAiSession>>,
     handle: Option<CallHandle>,
+    /// How it ended, which may be known here before it is kept.
+    ending: Option<SessionEvent>,
     /// Twilio was told what comes next, or will not ask.
     answered: bool,
     forget_at: Instant,
@@ -89,7 +102,7 @@ impl Streams {
             id,
             call,
             phase: watch::Sender::new(Phase::Expected),
-            inner: Mutex::new(Inner { session: Some(session), handle: None, answered: false, forget_at }),
+            inner: Mutex::new(Inner { session: Some(session), handle: None, ending: None, answered: false, forget_at }),
             leave: self.leave.child_token(),
             gone: CancellationToken::new(),
             handed_over: CancellationToken::new(),
@@ -108,34 +121,56 @@ impl Streams {
     /// The handle of a call whose audio runs here.
     pub(super) fn handle(&self, call: SessionId) -> Option<CallHandle> {
         let streams = self.streams();
-        let running = streams.values().filter(|stream| stream.call == call && *stream.phase.borrow() == Phase::Running);
+        let running = streams.values().filter(|stream| stream.call == call && stream.runs_now());
         running.filter_map(|stream| stream.inner().handle.clone()).next()
     }
 
     /// Leaves the stream of a call to a person. False if none runs here.
     pub(super) fn hand_over(&self, call: SessionId) -> bool {
         let streams = self.streams();
-        let running = streams.values().find(|stream| stream.call == call && *stream.phase.borrow() == Phase::Running);
+        let running = streams.values().find(|stream| stream.call == call && stream.runs_now());
         running.inspect(|stream| stream.handed_over.cancel()).is_some()
     }
 
     /// A stream is over, and everything about it is kept. `asks` unless there is no caller any more.
     pub(super) fn ended(&self, stream: &LocalStream, asks: bool) {
         stream.phase.send_replace(Phase::Over);
+        let handed_on = stream.leave.is_cancelled() && !self.leave.is_cancelled();
         {
             let mut inner = stream.inner();
             inner.session = None;
             inner.handle = None;
             inner.answered |= !asks;
-            inner.forget_at = Instant::now() + QUESTION_LIMIT;
+            inner.forget_at = Instant::now() + if handed_on { HANDED_ON } else { QUESTION_LIMIT };
         }
         self.sweep(&mut self.streams());
+        // Whoever waits for all of them does not know yet until when.
+        self.open.send_modify(|_| {});
     }
 
     /// Twilio was told what comes next.
     pub(super) fn answered(&self, stream: &LocalStream) {
         stream.inner().answered = true;
         self.sweep(&mut self.streams());
+    }
+
+    /// Leaves the streams that run now, with a pause after each: those who take them on open a session for each.
+    ///
+    /// Streams that begin meanwhile stay, so that no caller is sent round in circles while this server is still asked.
+    pub(super) async fn leave_one_by_one(&self, pause: Duration) {
+        let running: Vec<_> = {
+            let mut streams = self.streams();
+            // Those that have not come go to others, too; one that does come here finds another session.
+            streams.retain(|_, stream| !stream.is_expected());
+            self.sweep(&mut streams);
+            streams.values().filter(|stream| stream.runs_now()).cloned().collect()
+        };
+        for stream in running {
+            if stream.runs_now() {
+                stream.leave.cancel();
+                sleep(pause).await;
+            }
+        }
     }
 
     /// Waits until no stream is open.
@@ -181,38 +216,60 @@ impl LocalStream {
         self.inner().handle = Some(handle);
     }
 
+    /// It is over, in this way.
+    pub(super) fn ends(&self, ending: SessionEvent) {
+        let mut inner = self.inner();
+        (inner.ending, inner.handle) = (Some(ending), None);
+        drop(inner);
+        self.phase.send_replace(Phase::Ending);
+    }
+
+    /// How it ended, if it was up and is over.
+    pub(super) fn ending(&self) -> Option<SessionEvent> {
+        self.inner().ending.clone()
+    }
+
     /// Whether it was never up.
     pub(super) fn is_expected(&self) -> bool {
         *self.phase.borrow() == Phase::Expected
     }
 
+    /// Whether the bridge may be running.
+    fn runs_now(&self) -> bool {
+        *self.phase.borrow() == Phase::Running
+    }
+
     /// Resolves with the cause when this server has to leave the stream.
     pub(super) async fn left(&self) -> &'static str {
         tokio::select! {
-            () = self.gone.cancelled() => "lost",
-            () = self.handed_over.cancelled() => HANDED_OVER,
-            () = self.leave.cancelled() => "drained",
+            () = self.gone.cancelled() => {}
+            () = self.handed_over.cancelled() => {}
+            () = self.leave.cancelled() => {}
         }
+        self.why_left().unwrap_or(LOST)
     }
 
-    /// Waits until it is over here, too: it is over for Twilio.
+    /// Why this server has to leave the stream, if it has to.
+    pub(super) fn why_left(&self) -> Option<&'static str> {
+        let causes = [(&self.gone, LOST), (&self.handed_over, HANDED_OVER), (&self.leave, DRAINED)];
+        causes.into_iter().find(|(token, _)| token.is_cancelled()).map(|(_, cause)| cause)
+    }
+
+    /// Waits until it is over here, too: it is over for Twilio. How it ended is known then, and as a rule kept.
     pub(super) async fn over(&self) {
-        let over = async {
-            let mut phase = self.phase.subscribe();
-            // The sender is ours: it does not go away.
-            let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
-        };
-        let mut over = std::pin::pin!(over);
-        if timeout(NOTICE, &mut over).await.is_err() {
+        let mut phase = self.phase.subscribe();
+        // The sender is ours: it does not go away.
+        if timeout(NOTICE, phase.wait_for(|phase| *phase != Phase::Running)).await.is_err() {
             self.gone.cancel();
-            let _ = timeout(STOP_LIMIT, over).await;
+            let _ = timeout(STOP_LIMIT, phase.wait_for(|phase| *phase != Phase::Running)).await;
         }
+        let _ = timeout(KEEP_LIMIT, phase.wait_for(|phase| *phase != Phase::Ending)).await;
     }
 
-    /// When the stream may be forgotten; `None` while it runs.
+    /// When the stream may be forgotten; `None` while it runs, or is not kept.
     fn deadline(&self) -> Option<Instant> {
-        let running = *self.phase.borrow() == Phase::Running;
-        (!running).then(|| self.inner().forget_at)
+        let busy = matches!(*self.phase.borrow(), Phase::Running | Phase::Ending);
+        (!busy).then(|| self.inner().forget_at)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -3,10 +3,14 @@
 //! A callback can be lost, a server can die in the middle of a call, the answer to a dial can be lost. Whatever is not
 //! over after a while is asked for at Twilio, so that no call stays open for ever in what is kept.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
 
 use call_session::{
     call::{CallSummary, Status},
+    id::SessionId,
     store::{Query, StoreError},
 };
 use jiff::Timestamp;
@@ -26,25 +30,48 @@ const PAGE: usize = 200;
 
 /// Looks after calls until the server stops.
 pub(super) async fn sweep(phone: Phone) {
-    let mut next = Instant::now() + EVERY;
+    let (mut next, mut asked) = (Instant::now() + EVERY, Asked::default());
     loop {
         tokio::select! {
             () = sleep_until(next) => {}
             () = phone.0.stop.cancelled() => return,
         }
-        if let Err(error) = phone.look_after_calls().await {
+        if let Err(error) = phone.look_after_calls(&mut asked).await {
             tracing::warn!(error = %Chain(&error), "calls cannot be looked after now");
         }
         next = Instant::now() + EVERY;
     }
 }
 
+/// When calls were looked after last, so that Twilio is not asked at each round about one that is quiet for long.
+#[derive(Debug, Default)]
+struct Asked(HashMap<SessionId, Instant>);
+
+impl Asked {
+    /// Whether it is time to look after a call, which is noted.
+    fn is_due(&mut self, call: SessionId) -> bool {
+        let now = Instant::now();
+        self.0.retain(|_, asked| now < *asked + SILENT);
+        match self.0.entry(call) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(now);
+                true
+            }
+        }
+    }
+}
+
+fn is_silent(call: &CallSummary) -> bool {
+    Timestamp::now().duration_since(call.updated_at).unsigned_abs() > SILENT
+}
+
 impl Phone {
-    async fn look_after_calls(&self) -> Result<(), StoreError> {
+    async fn look_after_calls(&self, asked: &mut Asked) -> Result<(), StoreError> {
         let mut query = Query::active().with_limit(PAGE);
         loop {
             let page = self.0.store.query(&query).await?;
-            for call in &page.calls {
+            for call in page.calls.iter().filter(|call| is_silent(call) && asked.is_due(call.id)) {
                 self.look_after(call).await;
             }
             match page.next {
@@ -55,9 +82,14 @@ impl Phone {
     }
 
     async fn look_after(&self, call: &CallSummary) {
-        let silent = Timestamp::now().duration_since(call.updated_at).unsigned_abs() > SILENT;
-        if !silent || self.0.streams.handle(call.id).is_some() {
+        if self.0.streams.handle(call.id).is_some() {
             return;
+        }
+        // A caller who says nothing for long is there all the same, here or with another server.
+        match self.0.live.holder(call.id).await {
+            Ok(Some(holder)) if holder.alive => return,
+            Ok(_) => {}
+            Err(error) => return tracing::warn!(call = %call.id, error = %Chain(&error), "nobody knows who has a call"),
         }
         let done = match (&self.0.rest, &call.call_sid) {
             (Some(client), Some(sid)) => self.reconcile(client, call.id, sid).await,

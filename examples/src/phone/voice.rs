@@ -16,7 +16,7 @@ use twilio_twiml::{sid::AccountSid, webhook::VoiceRequest, words::AnsweredBy};
 
 use super::{
     Phone,
-    connect::{Leg, expected},
+    connect::{Leg, Whose, expected},
     outage::MODEL_DOWN,
 };
 use crate::{
@@ -46,7 +46,8 @@ impl Phone {
         if let Some(refused) = self.refuses(&request.call.account_sid) {
             return refused.into_response();
         }
-        if self.0.draining.is_cancelled() {
+        let whose = self.whose().await;
+        if whose == Whose::Nobodys {
             tracing::info!("a call was turned away with an apology: the server stops");
             return self.apologize().into_response();
         }
@@ -57,10 +58,8 @@ impl Phone {
             Ok((leg, stream, fresh)) => {
                 if fresh {
                     tracing::info!(call = %leg.call.id, "a call comes in");
-                    self.connect(&leg, stream).into_response()
-                } else {
-                    self.connect_again(&leg, stream).into_response()
                 }
+                self.connect(&leg, stream, whose).into_response()
             }
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "a call cannot be kept, so it cannot be taken");
@@ -136,7 +135,8 @@ impl Phone {
         match self.expect(call, events).await {
             Ok((summary, stream)) => {
                 tracing::info!(%call, "a call of ours was picked up");
-                self.connect_again(&Leg { call: summary, sid, account }, stream).into_response()
+                let leg = Leg { call: summary, sid, account };
+                self.connect(&leg, stream, self.whose().await).into_response()
             }
             Err(UpdateError::Refused(Refused::Over)) => {
                 // It was called off while it rang.

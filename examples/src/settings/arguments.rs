@@ -144,9 +144,13 @@ pub struct ServerArguments {
     /// Seconds after which a call is brought to its end. [default: 1800]
     #[arg(long, env = "MAX_CALL", value_name = "SECONDS")]
     pub max_call: Option<String>,
-    /// Seconds that running calls have to end when the server is stopped. [default: 60]
+    /// Seconds that running calls have to end when the server is stopped and no other takes them. [default: 60]
     #[arg(long, env = "DRAIN_LIMIT", value_name = "SECONDS")]
     pub drain_limit: Option<String>,
+    /// Seconds that a load balancer may take to see in /readyz that the server stops. Then running calls go to the other
+    /// servers. [default: 5]
+    #[arg(long, env = "DRAIN_NOTICE", value_name = "SECONDS")]
+    pub drain_notice: Option<String>,
     /// Where calls are kept: `memory`, `sqlite:FILE`, or `postgres://…` for several servers. [default: sqlite:calls.db]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,

@@ -74,6 +74,7 @@ impl Settings {
             ring: check.seconds("RING_LIMIT", &outbound.ring_limit, defaults.ring, MOST_RINGING),
             outage: check.seconds("OUTAGE_PAUSE", &second.outage_pause, defaults.outage, DAY),
             drain: check.seconds("DRAIN_LIMIT", &server.drain_limit, defaults.drain, DAY),
+            drain_notice: check.seconds("DRAIN_NOTICE", &server.drain_notice, defaults.drain_notice, DAY),
         };
         let language = check.parsed("CONVERSATION_LANGUAGE", &conversation.language, "ja-JP or en-US");
         let mut talk = Conversation::new(language.unwrap_or(Language::Japanese));

@@ -137,6 +137,9 @@ pub struct Limits {
     pub outage: Duration,
     /// How long running calls may go on when the server is stopped. Default: 60 s.
     pub drain: Duration,
+    /// How long load balancers may take to notice that the server stops. Default: 5 s. Calls that are left to other
+    /// servers earlier would come back.
+    pub drain_notice: Duration,
 }
 
 impl Default for Limits {
@@ -148,6 +151,7 @@ impl Default for Limits {
             ring: Duration::from_secs(30),
             outage: BreakerConfig::default().pause,
             drain: Duration::from_secs(60),
+            drain_notice: Duration::from_secs(5),
         }
     }
 }

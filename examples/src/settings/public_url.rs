@@ -11,6 +11,7 @@ use url::Url;
 ///
 /// let public: PublicUrl = "https://bridge.example.com/phone/".parse()?;
 /// assert_eq!(public.to("/healthz"), "https://bridge.example.com/phone/healthz");
+/// assert!(public.webhook("/status").starts_with("https://bridge.example.com/phone/status#"));
 /// assert_eq!(public.stream("/media"), "wss://bridge.example.com/phone/media");
 ///
 /// // On this machine there is no TLS. TwiML takes `ws` only where it is not said: in a relative URL.
@@ -41,11 +42,24 @@ pub enum PublicUrlError {
     Extra,
 }
 
+/// Twilio gives all attempts 15 s together. One of ours that waits for a store in trouble takes less than 10.
+const RETRIES: &str = "#ct=2000&rt=10000&rc=2&rp=ct,rt,5xx";
+
 impl PublicUrl {
     /// The URL of one of our paths, which begins with a slash.
     #[must_use]
     pub fn to(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// The URL of one of our paths for Twilio to ask, and to ask again, of another server where there are several, when the
+    /// one that was asked dies or fails. All our webhooks may be asked twice.
+    ///
+    /// The default would be one more attempt, and only where the connection was refused:
+    /// <https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>.
+    #[must_use]
+    pub fn webhook(&self, path: &str) -> String {
+        format!("{}{path}{RETRIES}", self.url)
     }
 
     /// The URL of a media stream at one of our paths, for TwiML.

@@ -1,9 +1,17 @@
 //! Calling people, over sockets: fifty at once, and servers that die in the middle.
 
-use std::{collections::BTreeMap, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::OpenOptions,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use call_session::{
-    call::{Outcome, Speaker, Status},
+    call::{CallSession, Outcome, Speaker, Status, ToolOutcome},
     directory::{Customer, Directory, Seed},
     store::{Query, SessionStore, postgres::PostgresStore, sqlite::SqliteStore},
 };
@@ -15,8 +23,18 @@ use call_simulator::{
         TwilioSimulator,
     },
 };
+use examples::{
+    outbound,
+    phone::{Parts, Phone, api::Api},
+    program,
+    settings::{Arguments, Settings},
+};
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use realtime_bridge::{
+    realtime::ToolSpec,
+    tool::{RawTool, ToolContext, ToolError, ToolOptions, ToolPolicy},
+};
 use serde_json::{Value, json};
 use tokio::{
     io::copy_bidirectional,
@@ -124,8 +142,19 @@ impl World {
 
     /// Starts a server as a process, and waits until it takes calls.
     async fn serve(&self, backend: usize, environment: &[(&str, &str)]) -> Child {
+        self.run(backend, Command::new(env!("CARGO_BIN_EXE_outbound")), environment).await
+    }
+
+    /// The same for a server whose model can book, which is written down in this folder.
+    async fn serve_with_bookings(&self, backend: usize, folder: &Path) -> Child {
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        program.args(["--exact", "outbound::a_server_with_bookings", "--ignored", "--nocapture"]);
+        self.run(backend, program, &[("MACHINE", "ignore"), (FOLDER, folder.to_str().unwrap())]).await
+    }
+
+    async fn run(&self, backend: usize, mut program: Command, environment: &[(&str, &str)]) -> Child {
         let bind = format!("127.0.0.1:{}", self.backends[backend]);
-        let child = Command::new(env!("CARGO_BIN_EXE_outbound"))
+        let child = program
             .env_clear()
             .env("OPENAI_API_KEY", "simulated")
             .env("OPENAI_BASE_URL", self.openai.base_url())
@@ -173,6 +202,12 @@ impl World {
     }
 }
 
+fn new_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("calls-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    folder
+}
+
 /// Waits until no call is active, and gives each call's status and outcome.
 async fn all_over(store: &dyn SessionStore, calls: usize) -> Vec<(Status, Option<Outcome>)> {
     loop {
@@ -187,8 +222,7 @@ async fn all_over(store: &dyn SessionStore, calls: usize) -> Vec<(Status, Option
 
 #[tokio::test]
 async fn fifty_calls_in_one_second_end_in_fifty_right_sessions() {
-    let folder = std::env::temp_dir().join(format!("calls-{}", uuid::Uuid::new_v4()));
-    std::fs::create_dir(&folder).unwrap();
+    let folder = new_folder();
     let path = folder.join("calls.db");
     let world = World::new(format!("sqlite:{}", path.display())).await;
     let talk = CallerScript::new().until_hears(en::AGENT_GREETING).say(en::CALLER_THANKS);
@@ -222,6 +256,66 @@ async fn fifty_calls_in_one_second_end_in_fifty_right_sessions() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// Where bookings are written down, and where it is said that they may come to their end.
+const FOLDER: &str = "BOOKINGS";
+
+/// A tool with an effect that can be counted from outside: a line in a file. It takes as long as the test wants.
+struct Book(PathBuf);
+
+#[async_trait]
+impl RawTool for Book {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec::new(
+            "book",
+            "Books a day.",
+            json!({ "type": "object", "properties": { "day": { "type": "string" } } }),
+        )
+    }
+
+    fn options(&self) -> ToolOptions {
+        ToolOptions::default().with_policy(ToolPolicy::Never).with_limit(Duration::from_secs(60))
+    }
+
+    async fn call_raw(&self, context: &ToolContext, _: &str) -> Result<String, ToolError> {
+        let mut file = OpenOptions::new().append(true).create(true).open(self.0.join("done")).unwrap();
+        file.write_all(format!("{}\n", context.key).as_bytes()).unwrap();
+        while !self.0.join("go-on").exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok("booked".into())
+    }
+}
+
+/// The keys of all bookings.
+fn bookings(folder: &Path) -> Vec<String> {
+    std::fs::read_to_string(folder.join("done")).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+#[ignore = "a server, which a test starts as a process"]
+async fn a_server_with_bookings() {
+    #[derive(clap::Parser)]
+    struct FromEnvironment {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+    let FromEnvironment { arguments } = clap::Parser::parse_from(["server"]);
+    program::log(false);
+    let settings = Settings::check(&arguments).unwrap();
+    let tools = outbound::tools().with(Book(std::env::var_os(FOLDER).unwrap().into()));
+    let phone = Phone::new(settings.clone(), Parts::new(settings.database.open().await.unwrap(), tools)).unwrap();
+    let router = phone.router().merge(Api::new(phone.clone()).router());
+    program::serve(&settings, phone, router).await.unwrap();
+}
+
+/// Books when the caller first says something; also in a session that goes on with a call.
+fn books() -> Script {
+    Script::new()
+        .greeting(Answer::say(en::AGENT_GREETING))
+        .turn(en::CALLER_HOURS, Answer::call("book", &json!({ "day": "monday" })).then(Answer::say(en::AGENT_HOURS)))
+        .turn(en::CALLER_THANKS, Answer::say(en::AGENT_GOODBYE).and_call("end_call", &json!({})))
+}
+
 /// From the moment Twilio asked what comes next until the caller heard the agent again; `None` if it never asked.
 fn silence(report: &CallReport) -> Option<Duration> {
     let asked = report
@@ -237,23 +331,33 @@ fn silence(report: &CallReport) -> Option<Duration> {
 async fn call_twenty(world: &World, store: &dyn SessionStore, directory: &dyn Directory) -> Vec<CallSid> {
     // The wait is shorter than the silence after which the agent asks whether anybody is there.
     let talk = CallerScript::new().until_hears(en::AGENT_GREETING).pause(Duration::from_secs(9)).say(en::CALLER_THANKS);
+    let calls = call_all(world, directory, talk).await;
+    wait_for_greetings(store, 20).await;
+    calls
+}
+
+/// Twenty people who do this.
+async fn call_all(world: &World, directory: &dyn Directory, talk: CallerScript) -> Vec<CallSid> {
     let customers = world.customers(directory, std::iter::repeat_n(PhoneScript::answers(talk), 20)).await;
     let started = futures_util::future::join_all(customers.iter().map(|customer| world.start(customer))).await;
-    wait_for_greetings(store, 20).await;
     started.iter().map(|answer| answer["twilioCallSid"].as_str().unwrap().parse().unwrap()).collect()
 }
 
 /// Waits until so many callers have heard the greeting.
 async fn wait_for_greetings(store: &dyn SessionStore, calls: usize) {
+    wait_for(store, calls, |call| call.transcript.iter().any(|line| line.complete && line.speaker == Speaker::Agent))
+        .await;
+}
+
+/// Waits until it is so with as many active calls.
+async fn wait_for(store: &dyn SessionStore, calls: usize, so: impl Fn(&CallSession) -> bool) {
     loop {
         let position = store.feed_end().await.unwrap();
-        let mut greeted = 0;
+        let mut count = 0;
         for call in store.query(&Query::active().with_limit(100)).await.unwrap().calls {
-            let session = store.load(call.id).await.unwrap().unwrap();
-            greeted +=
-                usize::from(session.transcript.iter().any(|line| line.complete && line.speaker == Speaker::Agent));
+            count += usize::from(so(&store.load(call.id).await.unwrap().unwrap()));
         }
-        if greeted == calls {
+        if count == calls {
             return;
         }
         store.feed_moved(position).await;
@@ -276,21 +380,61 @@ async fn check_all_went_on(world: &World, store: &dyn SessionStore, calls: &[Cal
         let streams = call.attachments.len();
         assert_eq!(session.transcript[0].heard, en::AGENT_GREETING.transcript, "what was heard is kept");
         assert!(agents >= streams, "on each of {streams} streams the agent spoke: {:?}", session.transcript);
+        let heard: Vec<_> = session.transcript.iter().map(|line| line.heard.as_str()).collect();
+        let end = [en::CALLER_THANKS, en::AGENT_GOODBYE].map(|speech| speech.transcript);
+        assert!(heard.ends_with(&end), "what was said later is there, too: {heard:?} {:?}", call.attachments);
     }
     silences
 }
 
+/// All are in the middle of a booking when one of the servers dies, and that is not booked again.
 #[tokio::test]
 async fn callers_go_on_talking_when_their_server_is_killed() {
+    let folder = new_folder();
     let database = throwaway_postgres::Database::create().unwrap();
-    let world = World::new(database.url().to_owned()).await;
+    let world = World::talking(database.url().to_owned(), books()).await;
     let store = PostgresStore::connect(database.url()).await.unwrap();
-    let mut first = world.serve(0, &[("MACHINE", "ignore")]).await;
-    let _second = world.serve(1, &[("MACHINE", "ignore")]).await;
-    let calls = call_twenty(&world, &store, &store).await;
+    let mut first = world.serve_with_bookings(0, &folder).await;
+    let _second = world.serve_with_bookings(1, &folder).await;
+    // Whoever is cut off is asked to say the last again.
+    let talk = CallerScript::new()
+        .until_agent_finishes()
+        .say(en::CALLER_HOURS)
+        .until_agent_finishes()
+        .pause(Duration::from_secs(4))
+        .say(en::CALLER_THANKS)
+        .until_agent_finishes()
+        .say(en::CALLER_THANKS);
+    let calls = call_all(&world, &store, talk).await;
+    wait_for(&store, 20, |call| !call.tools.is_empty()).await;
+    // They are written down before they begin.
+    let begun = loop {
+        let mut begun = bookings(&folder);
+        begun.sort_unstable();
+        begun.dedup();
+        if begun.len() == 20 {
+            break begun;
+        }
+        tokio::task::yield_now().await;
+    };
     first.kill().await.unwrap();
+    std::fs::write(folder.join("go-on"), "").unwrap();
     let silences = check_all_went_on(&world, &store, &calls).await;
     assert!(silences.iter().all(|silence| *silence < Duration::from_secs(3)), "{silences:?}");
+
+    let mut booked = bookings(&folder);
+    booked.sort_unstable();
+    assert_eq!(booked, begun, "nothing was booked twice");
+    let (mut unknown, mut done) = (0, 0);
+    for call in store.query(&Query::default().with_limit(100)).await.unwrap().calls {
+        let session = store.load(call.id).await.unwrap().unwrap();
+        let runs: Vec<_> = session.tools.iter().filter(|run| begun.contains(&run.key)).collect();
+        assert_eq!(runs.len(), 1, "each effect is in the journal of its call");
+        unknown += usize::from(runs[0].outcome.is_none());
+        done += usize::from(runs[0].outcome == Some(ToolOutcome::Done));
+    }
+    assert_eq!((unknown, done), (silences.len(), 20 - silences.len()), "of those that were cut off nobody knows more");
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[tokio::test]
@@ -298,21 +442,23 @@ async fn callers_go_on_talking_when_their_server_is_deployed_anew() {
     let database = throwaway_postgres::Database::create().unwrap();
     let world = World::new(database.url().to_owned()).await;
     let store = PostgresStore::connect(database.url()).await.unwrap();
-    let settings = [("MACHINE", "ignore"), ("DRAIN_LIMIT", "0.5")];
+    // The balancer of this world looks fifty times a second.
+    let settings = [("MACHINE", "ignore"), ("DRAIN_NOTICE", "0.3")];
     let mut first = world.serve(0, &settings).await;
     let _second = world.serve(1, &settings).await;
     let calls = call_twenty(&world, &store, &store).await;
     let pid = first.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     assert!(first.wait().await.unwrap().success(), "it stops by itself");
+    let active = store.query(&Query::active().with_limit(100)).await.unwrap().calls.len();
+    assert_eq!(active, 20, "it does not wait for calls that others can have");
     let silences = check_all_went_on(&world, &store, &calls).await;
-    assert!(silences.iter().all(|silence| *silence < Duration::from_secs(3)), "{silences:?}");
+    assert!(silences.iter().all(|silence| *silence < Duration::from_secs(1)), "{silences:?}");
 }
 
 #[tokio::test]
 async fn callers_go_on_talking_when_the_only_server_is_killed_and_started_again() {
-    let folder = std::env::temp_dir().join(format!("calls-{}", uuid::Uuid::new_v4()));
-    std::fs::create_dir(&folder).unwrap();
+    let folder = new_folder();
     let path = folder.join("calls.db");
     let world = World::new(format!("sqlite:{}", path.display())).await;
     let store = SqliteStore::open(&path).await.unwrap();
@@ -376,18 +522,32 @@ async fn next(feed: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, kind: &str)
     }
 }
 
+/// Waits until as many streams of a call have come up.
+async fn until_streams(feed: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, streams: u64) {
+    loop {
+        let updated = next(feed, "call-updated").await;
+        if updated["event"] == "stream-attached" && updated["call"]["streams"] == streams {
+            return;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_call_is_watched_and_led_from_outside() {
-    let folder = std::env::temp_dir().join(format!("calls-{}", uuid::Uuid::new_v4()));
-    std::fs::create_dir(&folder).unwrap();
+    let folder = new_folder();
     let path = folder.join("calls.db");
-    let world = World::new(format!("sqlite:{}", path.display())).await;
+    let menu = json!({ "digits": "7w#", "reason": "for the reception press 7" });
+    let presses = Script::new()
+        .greeting(Answer::say(en::AGENT_GREETING))
+        .turn(en::CALLER_HOURS, Answer::call("press_keys", &menu));
+    let world = World::talking(format!("sqlite:{}", path.display()), presses).await;
     let store = SqliteStore::open(&path).await.unwrap();
-    let listens = PhoneScript::answers(CallerScript::new().until_agent_finishes());
-    let customers = world.customers(&store, [listens]).await;
+    let announces = CallerScript::new().until_agent_finishes().say(en::CALLER_HOURS);
+    let customers = world.customers(&store, [PhoneScript::answers(announces)]).await;
     let secret = ("API_TOKEN", "a token of this test");
     let _server = world.serve(0, &[("MACHINE", "ignore"), secret]).await;
     let http = reqwest::Client::new();
+    let get = |path: &str| http.get(format!("{}{path}", world.url)).bearer_auth(secret.1);
     let post = |path: &str, body: Value| http.post(format!("{}{path}", world.url)).bearer_auth(secret.1).json(&body);
 
     // Nobody without the token; no call for nobody.
@@ -399,6 +559,17 @@ async fn a_call_is_watched_and_led_from_outside() {
     assert_eq!(problem.status().as_u16(), 404);
     assert_eq!(problem.headers()["content-type"], "application/problem+json");
     assert_eq!(problem.json::<Value>().await.unwrap()["code"], "customer-not-found");
+    for (path, status, code) in [
+        ("/api/calls/nonsense", 404, "call-not-found"),
+        ("/api/calls/0198a5b0-0000-7000-8000-000000000000", 404, "call-not-found"),
+        ("/api/calls/active?page=2", 400, "bad-request"),
+        ("/api/events?cursor=yesterday", 400, "bad-cursor"),
+    ] {
+        let problem = get(path).send().await.unwrap();
+        assert_eq!(problem.status().as_u16(), status, "{path}");
+        assert_eq!(problem.headers()["content-type"], "application/problem+json", "{path}");
+        assert_eq!(problem.json::<Value>().await.unwrap()["code"], code, "{path}");
+    }
     let nothing_set = json!({ "customerId": customers[0], "agentId": "tanaka" });
     assert_eq!(post("/api/calls/start", nothing_set).send().await.unwrap().status().as_u16(), 404);
 
@@ -420,7 +591,8 @@ async fn a_call_is_watched_and_led_from_outside() {
     drop(feed);
     let mut feed = open(format!("?cursor={}", said["cursor"].as_str().unwrap())).await;
 
-    // Keys: the stream is left and comes back with the same conversation.
+    // Keys, pressed by the model, then from outside: the stream is left and comes back with the same conversation.
+    until_streams(&mut feed, 2).await;
     loop {
         let pressed = post(&format!("/api/calls/{call}/keys"), json!({ "digits": "12#" })).send().await.unwrap();
         if pressed.status().as_u16() == 202 {
@@ -429,12 +601,10 @@ async fn a_call_is_watched_and_led_from_outside() {
         assert_eq!(pressed.status().as_u16(), 409, "not talking yet");
         next(&mut feed, "call-updated").await;
     }
-    loop {
-        let updated = next(&mut feed, "call-updated").await;
-        if updated["event"] == "stream-attached" && updated["call"]["streams"] == 2 {
-            break;
-        }
-    }
+    until_streams(&mut feed, 3).await;
+    let shown: Value = get(&format!("/api/calls/{call}")).send().await.unwrap().json().await.unwrap();
+    let tools = shown["tools"].as_array().unwrap();
+    assert_eq!((tools.len(), &tools[0]["name"], &tools[0]["outcome"]), (1, &json!("press_keys"), &json!("done")));
     let ended = post(&format!("/api/calls/{call}/end"), json!({})).send().await.unwrap();
     assert_eq!(ended.status().as_u16(), 202);
     let over = next(&mut feed, "call-ended").await;
@@ -442,7 +612,7 @@ async fn a_call_is_watched_and_led_from_outside() {
     let again = post(&format!("/api/calls/{call}/end"), json!({})).send().await.unwrap();
     assert_eq!(again.status().as_u16(), 409);
     let report = world.twilio.report(&started["twilioCallSid"].as_str().unwrap().parse().unwrap()).await.unwrap();
-    assert_eq!(report.keys_heard, "12#");
+    assert_eq!(report.keys_heard, "7#12#");
     store.close().await;
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -72,7 +72,7 @@ impl Phone {
             return Ok(self.apologize());
         }
         let (call, stream) = self.expect(leg.call.id, vec![]).await?;
-        Ok(self.connect_again(&Leg { call, ..leg }, stream))
+        Ok(self.connect(&Leg { call, ..leg }, stream, self.whose().await))
     }
 }
 

@@ -57,7 +57,7 @@ struct Arguments {
 impl Phone {
     /// What the model of a call can do besides talking.
     pub(in crate::phone) fn tools(&self, call: SessionId) -> ToolSet {
-        let tools = self.0.tools.clone();
+        let tools = self.and_keys(self.0.tools.clone(), call);
         let targets = Arc::clone(&self.0.targets.all());
         if !self.0.model_hands_over || targets.is_empty() || self.0.rest.is_none() {
             return tools;
