@@ -91,9 +91,12 @@ pub(crate) async fn balance(listener: TcpListener, backends: [u16; 2], ready: wa
                 let ready_now = ready.wait_for(|ready| ready.contains(&true)).await.map(|ready| *ready).unwrap();
                 let chosen = (0..2).map(|offset| (turn + offset) % 2).find(|index| ready_now[*index]).unwrap();
                 match TcpStream::connect(("127.0.0.1", backends[chosen])).await {
-                    Ok(mut server) => return drop(copy_bidirectional(&mut client, &mut server).await),
+                    // Whoever tries a port often enough that nobody listens on meets itself there.
+                    Ok(mut server) if server.local_addr().unwrap() != server.peer_addr().unwrap() => {
+                        return drop(copy_bidirectional(&mut client, &mut server).await);
+                    }
                     // It has just died: its next check says so.
-                    Err(_) => tokio::task::yield_now().await,
+                    _ => tokio::time::sleep(Duration::from_millis(5)).await,
                 }
             }
         });
