@@ -331,6 +331,23 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_wrong_with_handoffs_is_told() {
+        let mut arguments = accounts();
+        arguments.handoff.handoff_mode = Some("hot".into());
+        arguments.handoff.handoff_company = Some("nobody".into());
+        arguments.handoff.handoff_music = Some("hold.mp3".into());
+        arguments.handoff.handoff_after = Some("hang-up".into());
+        arguments.handoff.handoff_ring = Some("0".into());
+        arguments.handoff.handoff_from = Some("here".into());
+        let told = problems(&arguments);
+        for name in ["MODE", "COMPANY", "MUSIC", "AFTER", "RING", "FROM"] {
+            let name = format!("HANDOFF_{name} is");
+            assert_eq!(told.iter().filter(|told| told.starts_with(&name)).count(), 1, "{name} in {told:#?}");
+        }
+        assert_eq!(told.len(), 6);
+    }
+
+    #[test]
     fn real_twilio_needs_a_token_and_tls() {
         let mut arguments = accounts();
         arguments.twilio.twilio_auth_token = Some(" ".into());

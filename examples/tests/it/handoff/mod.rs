@@ -2,6 +2,7 @@
 
 mod deaths;
 mod outage;
+mod races;
 mod requests;
 mod stories;
 mod supervisors;

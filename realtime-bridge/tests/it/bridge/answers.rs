@@ -1,9 +1,10 @@
 //! One answer at a time, whatever the provider does.
 
-use realtime_bridge::realtime::{
-    NewItem, ProviderError, RealtimeCommand, RealtimeEvent, ResponseOutcome, ResponseStatus, ToolCall,
+use realtime_bridge::{
+    realtime::{NewItem, ProviderError, RealtimeCommand, RealtimeEvent, ResponseOutcome, ResponseStatus, ToolCall},
+    relay::Idle,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{MS, S, call, quiet, settle};
 
@@ -209,5 +210,43 @@ async fn a_caller_with_much_to_say_is_no_stalled_model() {
     sleep(45 * S).await;
     call.model.speech_stopped(&item).await;
     call.until("caller-silent").await;
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_to_be_said_is_told_to_be_heard() {
+    let mut call = call(quiet());
+    // The agent is in the middle of something else, whose end is no news of the line.
+    let answer = call.model.begin(None).await;
+    call.model.speak(&answer, 2 * S).await;
+    settle().await;
+    call.handle.say("The doctor is in.").await.unwrap();
+    settle().await;
+    call.model.done(&answer, ResponseStatus::Completed).await;
+    let (request, _) = call.asked().await;
+    let began = Instant::now();
+    assert!(timeout(3 * S, call.until("said")).await.is_err(), "it was not said yet");
+    call.model.say(Some(request), "The doctor is in.", S).await;
+    call.until("said").await;
+    assert_eq!(began.elapsed().as_secs(), 4, "it was heard to its end");
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_is_kept_company_hears_a_tone_and_is_not_given_up() {
+    let mut call = call(quiet().with_idle(Some(Idle::new(5 * S, 0))));
+    call.handle.accompany(true).await.unwrap();
+    call.until("agent-speaking").await;
+    assert!(call.told_nothing(60 * S).await, "nobody asks whether the caller is there");
+    // Speech takes the place of the tone.
+    call.handle.say("Still ringing.").await.unwrap();
+    let (request, _) = call.asked().await;
+    call.model.say(Some(request), "Still ringing.", S).await;
+    call.until("said").await;
+    call.until("agent-speaking").await;
+    call.handle.accompany(false).await.unwrap();
+    call.until("agent-silent").await;
+    let (_, items) = call.asked().await;
+    assert_eq!(items.len(), 1, "now a caller who says nothing is said goodbye to");
     call.hang_up().await;
 }
