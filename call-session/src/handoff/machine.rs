@@ -269,12 +269,15 @@ impl<'a> View<'a> {
         false
     }
 
-    /// A leg that was never seen is over when it cannot ring any more.
+    /// A leg that was never seen is over when it cannot ring any more; at once, if nobody can have dialled it.
     fn legs_over(&mut self) {
         let limit = self.handoff.plan.limits.ring + HORIZON;
         for (id, leg) in self.dialled() {
-            let unseen = leg.ended.is_none() && leg.call.is_none() && !self.desk.tried(Task::Dial(*id)).running;
-            if unseen && self.due(after(leg.dialed, limit)) {
+            let dial = self.desk.tried(Task::Dial(*id));
+            let unseen = leg.ended.is_none() && leg.call.is_none() && !dial.running;
+            let unwanted = leg.given_up.is_some() && self.handoff.plan.route == Route::Room;
+            let undialled = unwanted && self.desk.is_mine(*id) && dial.times == 0;
+            if unseen && (undialled || self.due(after(leg.dialed, limit))) {
                 self.propose(HandoffEvent::LegEnded { leg: *id, cause: NEVER_PLACED.to_owned() });
             }
         }

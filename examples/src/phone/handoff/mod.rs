@@ -25,7 +25,7 @@ mod tool;
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use call_session::{
-    call::{CallSession, HandoffEvent, HandoffMode, Refused, SessionEvent},
+    call::{CallSession, CallSummary, HandoffEvent, HandoffMode, Refused, SessionEvent, Status},
     handoff::{
         self as pure, AfterPerson, Ask, Company, ConferenceRedirect, HandoffPlan, HandoffSettings, HandoffStrategy,
         NoOne, Wanted, WarmTransfer,
@@ -184,7 +184,13 @@ impl Phone {
             // The document that answers the call is about to be given.
             session = self.told(call, |_| vec![SessionEvent::Answered]).await?.session;
         }
-        let plan = self.plan(&session, ask).await?;
+        let plan = match self.plan(&session, ask).await {
+            // Whoever else asked for this caller may just have taken the last person.
+            Err(NotHandedOver::Nobody(_)) if self.is_handed_over(call).await? => {
+                return Err(NotHandedOver::Refused(Refused::HandoffUnderWay));
+            }
+            planned => planned?,
+        };
         let (mode, candidates) = (plan.mode, plan.candidates.len());
         let begin = |_: &CallSession| {
             let mut events = vec![pure::request(plan.clone(), ask.by.as_str(), ask.reason.as_str())];
@@ -234,13 +240,18 @@ impl Phone {
                 Err(_) => return Err(NotHandedOver::Nobody(people.absent(None))),
             };
             // What can be known is known before anybody is kept free for nothing.
-            let admitted = session.admit(&pure::request(plan.clone(), "", "")).map_err(NotHandedOver::Refused)?;
-            debug_assert!(admitted, "a request is news");
+            session.admit(&pure::request(plan.clone(), "", "")).map_err(NotHandedOver::Refused)?;
             match plan.candidates.first().and_then(|first| first.person.clone()) {
                 Some(first) if !self.keeps_free(&first).await? => people.engage(first),
                 _ => return Ok(plan),
             }
         }
+    }
+
+    async fn is_handed_over(&self, call: SessionId) -> Result<bool, StoreError> {
+        let summary = self.0.store.summary(call).await?;
+        let under_way = |call: &CallSummary| matches!(call.status, Status::Transferring | Status::WithAgent);
+        Ok(summary.as_ref().is_some_and(under_way))
     }
 
     /// Whether this person is not offered to another caller in this moment. From the request on, they are busy by what is

@@ -1,13 +1,18 @@
 //! How handoffs go.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use call_session::call::{CallSession, HandoffEnd, HandoffMode, Outcome, Speaker, Status};
+use call_session::{
+    call::{CallSession, HandoffEnd, HandoffMode, Outcome, Speaker, Status},
+    handoff::DirectDial,
+};
 use call_simulator::{
     audio::fixtures::en,
     openai::Answer,
     twilio::{CallerScript, PhoneScript},
 };
+use examples::phone::handoff::Strategies;
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::world::{World, back, presses, receptionist, until, with_agent};
@@ -94,6 +99,7 @@ async fn nobody(world: &World) {
     assert_eq!(world.post(caller.call, "handoff", json!({ "phone": number })).await.0, 202);
     let (session, _) = world.over(caller).await;
     assert_eq!(session.summary.status, Status::Completed);
+    assert_eq!(session.summary.handoff.map(|handoff| handoff.by), Some("operator".into()));
 }
 
 async fn leaves_early(world: &World) {
@@ -133,6 +139,31 @@ async fn who_declines_is_followed_by_the_next() {
     assert_eq!((legs[0].given_up.as_deref(), legs[0].accepted), (Some("declined"), false));
     assert_eq!((legs[1].person.as_ref(), legs[1].accepted), (Some(&second), true));
     world.over(caller).await;
+}
+
+/// Without a room: the caller's own line dials, cold and warm, and goes on with the agent when the person has left.
+#[tokio::test]
+async fn the_callers_own_line_dials() {
+    let strategies = [HandoffMode::Cold, HandoffMode::Warm]
+        .into_iter()
+        .fold(Strategies::default(), |all, mode| all.with(mode, Arc::new(DirectDial { mode })));
+    let world = World::planned(receptionist(), strategies, |_| {}).await;
+    let world = &world;
+    join_all([("cold", PhoneScript::answers(CallerScript::new())), ("warm", presses("1"))].map(|(mode, phone)| {
+        Box::pin(async move {
+            let agent = world.person(mode, phone).await;
+            let caller = world.caller().await;
+            let asked = world.post(caller.call, "handoff", json!({ "agentId": agent, "mode": mode })).await;
+            assert_eq!(asked.0, 202, "{mode}");
+            world.until(&caller, with_agent).await;
+            world.hangs_up(&world.leg(&caller).await).await;
+            world.until(&caller, back).await;
+            let (session, report) = world.over(caller).await;
+            assert_eq!(session.summary.legs.len(), 1, "{mode}");
+            assert_eq!(session.summary.outcome, Some(Outcome::HandedOver), "{mode}: {}", report.timeline);
+        })
+    }))
+    .await;
 }
 
 /// The model names a person, and that person has the caller; for somebody who is away it tells the caller.

@@ -22,7 +22,7 @@ use call_simulator::{
 };
 use examples::{
     handoff,
-    phone::{Parts, Phone, api::Api},
+    phone::{Parts, Phone, api::Api, handoff::Strategies},
     settings::{Arguments, Settings},
 };
 use serde_json::Value;
@@ -74,6 +74,10 @@ impl World {
     }
 
     pub(super) async fn with(script: Script, change: impl FnOnce(&mut Arguments)) -> Self {
+        Self::planned(script, Strategies::default(), change).await
+    }
+
+    pub(super) async fn planned(script: Script, strategies: Strategies, change: impl FnOnce(&mut Arguments)) -> Self {
         let manners = Manners::default().with_timing(Timing::brisk());
         let openai = OpenAiSimulator::builder().script(script).settings(manners).start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -103,7 +107,8 @@ impl World {
         let settings = Settings::check(&arguments).unwrap();
         let opened = settings.database.open().await.unwrap();
         let (store, directory) = (Arc::clone(&opened.store), Arc::clone(&opened.directory));
-        let phone = Phone::new(settings, Parts::new(opened, handoff::tools()).with_model_handing_over()).unwrap();
+        let parts = Parts::new(opened, handoff::tools()).with_model_handing_over().with_strategies(strategies);
+        let phone = Phone::new(settings, parts).unwrap();
         let router = phone.router().merge(Api::new(phone.clone()).router());
         let (stop, stopped) = oneshot::channel::<()>();
         tasks.spawn(Box::pin(phone.serve(listener, router, async {
