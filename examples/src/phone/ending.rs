@@ -70,7 +70,9 @@ impl Phone {
             Ok(None) => return,
             Err(error) => return tracing::warn!(error = %Chain(&error), "a call is not settled"),
         };
-        let newer = summary.attachments.last().is_some_and(|last| last.stream != stream);
+        // One that is only expected may never come: the caller may have gone on the way to it.
+        let last = summary.attachments.last().filter(|last| last.stream != stream);
+        let newer = last.is_some_and(|last| last.node.is_some() || self.0.rest.is_none());
         if newer || summary.status.is_terminal() || summary.status == Status::WithAgent {
             return;
         }

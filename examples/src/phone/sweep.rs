@@ -25,6 +25,9 @@ const EVERY: Duration = Duration::from_secs(15);
 /// How long a call may be without any news before Twilio is asked. Longer than a call rings.
 const SILENT: Duration = Duration::from_secs(90);
 
+/// How long a stream may be expected without any news before Twilio is asked: whoever hung up on the way to it is not told of.
+const EXPECTED: Duration = Duration::from_secs(20);
+
 /// How many calls are looked at on a page.
 const PAGE: usize = 200;
 
@@ -63,7 +66,9 @@ impl Asked {
 }
 
 fn is_silent(call: &CallSummary) -> bool {
-    Timestamp::now().duration_since(call.updated_at).unsigned_abs() > SILENT
+    let expects = call.attachment().is_some_and(|attachment| attachment.node.is_none());
+    let limit = if expects { EXPECTED } else { SILENT };
+    Timestamp::now().duration_since(call.updated_at).unsigned_abs() > limit
 }
 
 impl Phone {

@@ -67,10 +67,12 @@ async fn permuted(seed: u64) {
     assert_eq!(session.summary.handoff.unwrap().ended.unwrap().1, HandoffEnd::Returned, "seed {seed}");
 }
 
+type Holds = fn(&CallSession) -> bool;
+
 /// The caller hangs up at every step; whoever was called is released, and the session says how it went.
 #[tokio::test]
 async fn a_caller_who_hangs_up_leaves_nobody_behind() {
-    let steps: [(&str, fn(&CallSession) -> bool); 5] = [
+    let steps: [(&str, Holds); 5] = [
         ("asked", |session| session.summary.handoff.is_some()),
         ("dialled", |session| !session.summary.legs.is_empty()),
         ("answered", |session| session.summary.legs.values().any(|leg| leg.answered)),
