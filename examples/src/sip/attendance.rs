@@ -8,7 +8,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{
-    Row, SqlitePool,
+    Row, SqlStr, SqlitePool,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow},
 };
 
@@ -27,7 +28,7 @@ pub enum AttendanceError {
     Database(#[from] sqlx::Error),
     /// The tables cannot be brought up to date.
     #[error("the attendance tables cannot be brought up to date")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[from] MigrateError),
     /// Nobody with this number and name is invited.
     #[error("nobody with this number and name is invited")]
     Unknown,
@@ -112,7 +113,9 @@ impl Attendance {
             .foreign_keys(true);
         // One connection: changes are few, and none of them ever meets another's lock.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        sqlx::migrate!("migrations/attendance").run(&pool).await?;
+        let tables = SqlStr::from_static(include_str!("../../migrations/attendance/0001_tables.sql"));
+        let tables = Migration::new(1, "tables".into(), MigrationType::Simple, tables, false);
+        Migrator::with_migrations(vec![tables]).run(&pool).await?;
         Ok(Self { pool })
     }
 

@@ -1,5 +1,6 @@
 //! What rows say.
 
+use sqlx::{FromRow, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
 };
 
 /// Who has a call.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub(super) struct Found {
     node: String,
     fence: i64,
@@ -17,7 +18,7 @@ pub(super) struct Found {
 }
 
 /// What has become of a command, and who has its call.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub(super) struct Sought {
     call: Uuid,
     taken_by: Option<String>,
@@ -27,6 +28,27 @@ pub(super) struct Sought {
     node: Option<String>,
     fence: Option<i64>,
     alive: bool,
+}
+
+impl FromRow<'_, PgRow> for Found {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self { node: row.try_get("node")?, fence: row.try_get("fence")?, alive: row.try_get("alive")? })
+    }
+}
+
+impl FromRow<'_, PgRow> for Sought {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            call: row.try_get("call")?,
+            taken_by: row.try_get("taken_by")?,
+            answer: row.try_get("answer")?,
+            void: row.try_get("void")?,
+            taker_alive: row.try_get("taker_alive")?,
+            node: row.try_get("node")?,
+            fence: row.try_get("fence")?,
+            alive: row.try_get("alive")?,
+        })
+    }
 }
 
 pub(super) fn as_holder(call: SessionId, found: Found) -> Result<Holder, StoreError> {
