@@ -308,6 +308,7 @@ impl Relay {
             return;
         }
         self.playout.stop_hold_tone();
+        self.link.is_heard();
         self.latency.first_audio(now, response);
         let part = self.playout.ledger.receive(source, duration);
         self.playout.push(part, Some(response.clone()), frame);

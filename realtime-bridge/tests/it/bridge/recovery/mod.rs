@@ -1,6 +1,7 @@
 //! A model that is lost is a pause, not the end.
 
 mod chaos;
+mod endpoints;
 mod phases;
 mod rotation;
 mod story;

@@ -20,13 +20,13 @@ use tokio::{
 use super::super::{Call, MS, S, greeting, quiet, settle};
 
 /// A call that can open other sessions, and where they are opened.
-async fn call(config: CallConfig) -> (Call, MemoryProvider) {
+pub(super) async fn call(config: CallConfig) -> (Call, MemoryProvider) {
     let (client, provider) = MemoryClient::new();
     let endpoints = Endpoints::new(client, SessionConfig::default());
     call_with(config, endpoints, provider).await
 }
 
-async fn call_with(
+pub(super) async fn call_with(
     config: CallConfig,
     endpoints: Endpoints<realtime_bridge::realtime::memory::MemorySession>,
     mut provider: MemoryProvider,
