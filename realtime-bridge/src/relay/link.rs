@@ -116,6 +116,8 @@ pub(crate) struct Link {
     tools: Option<Vec<ToolSpec>>,
     /// The new session was told what the caller said, and should have noticed by then.
     voice_due: Option<Instant>,
+    /// What the caller said in the gap is on its way to the session.
+    backlog: bool,
     /// The answer to what the caller said is owed, should the new session not notice it.
     voice_owed: bool,
 }
@@ -144,6 +146,7 @@ impl Link {
             actions: VecDeque::new(),
             tools: None,
             voice_due: None,
+            backlog: false,
             voice_owed: false,
         }
     }
@@ -414,11 +417,16 @@ impl Relay {
     /// How much of the caller's audio may wait.
     pub(super) fn caller_queue(&self) -> Duration {
         let queue = self.config.caller_queue;
-        if self.link.is_down() || self.link.voice_due.is_some() {
+        if self.link.is_down() || self.link.backlog || self.link.voice_due.is_some() {
             queue.max(self.config.recovery.caller_kept)
         } else {
             queue
         }
+    }
+
+    /// A new connection takes but little at once: the gap is over when what was said in it is on its way.
+    pub(super) fn check_backlog(&mut self) {
+        self.link.backlog &= self.caller_audio_length > self.config.caller_queue;
     }
 
     /// What the caller said last is known in words.
@@ -526,7 +534,7 @@ impl Relay {
 
     /// Another session takes over.
     fn enter(&mut self, now: Instant, session: &SessionInfo, capabilities: &Capabilities) {
-        let line = self.line;
+        let (line, gap) = (self.line, self.link.is_down());
         let converter = |from, to| (from != to).then(|| Transcoder::new(from, to));
         self.link.state = State::Up;
         self.link.session += 1;
@@ -541,7 +549,9 @@ impl Relay {
         self.to_line = converter(session.output_format, line);
         self.capabilities = capabilities.clone();
         self.turn_owner = session.turn_owner;
-        let again = std::mem::take(&mut self.caller.told_again);
+        self.link.backlog = gap;
+        // What is said in a gap nobody has heard, and it may be speech.
+        let again = std::mem::take(&mut self.caller.told_again) || gap && !self.caller_audio.is_empty();
         self.link.voice_due = again.then(|| now + VOICE_LIMIT);
         if let Some(kept) = self.link.kept_mut() {
             // This session may be lost as well before it has understood.
@@ -622,12 +632,19 @@ impl Relay {
         if self.link.voice_due.take_if(|at| now >= *at).is_none() {
             return;
         }
+        if self.caller_audio_length > self.config.caller_queue {
+            // It has not even been told yet.
+            self.link.voice_due = Some(now + VOICE_LIMIT);
+            return;
+        }
         if self.caller.is_speaking() {
             self.caller_stops(now);
             self.link.voice_owed = true;
         }
         if std::mem::take(&mut self.link.voice_owed) {
             self.owe_answer();
+        } else if let Some(kept) = self.link.kept_mut() {
+            kept.release();
         }
     }
 

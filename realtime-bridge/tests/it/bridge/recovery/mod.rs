@@ -5,6 +5,7 @@ mod endpoints;
 mod phases;
 mod rotation;
 mod story;
+mod voice;
 
 use proptest::{collection::vec, prelude::*};
 use tokio::runtime::Builder;
