@@ -443,6 +443,7 @@ impl Relay {
             && let Some(kept) = self.link.kept_mut().filter(|kept| kept.holds())
         {
             kept.forget();
+            self.transcript.answered();
         }
     }
 
@@ -482,7 +483,7 @@ impl Relay {
         }
         let sounding: Vec<_> = self.playout.ledger.past().into_iter().filter(|(s, _)| *s == session).collect();
         let sounding: Vec<_> = sounding.into_iter().map(|(_, item)| item).collect();
-        for entry in self.transcript.leave(&sounding) {
+        for entry in self.transcript.leave(self.since_start(now), &sounding) {
             self.tell(now, CallEvent::Transcript(entry));
         }
         let owed = self.sequencer.leave(sounded) || std::mem::take(&mut self.caller.awaits_answer);
@@ -582,13 +583,14 @@ impl Relay {
         }
     }
 
-    /// Nobody speaks, nothing is owed, nothing is done.
+    /// Nobody speaks, nothing is owed, nothing is done, and what was said is known in words.
     fn may_rotate(&mut self, now: Instant) -> bool {
         !self.caller.is_speaking()
             && !self.caller.awaits_answer
             && !self.sequencer.is_busy()
             && !self.journal.is_running()
             && self.playout.is_silent(now)
+            && !self.transcript.awaits_words(self.since_start(now))
     }
 
     fn rotate(&mut self, now: Instant) {

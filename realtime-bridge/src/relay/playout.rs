@@ -366,7 +366,7 @@ impl Relay {
                 self.tell(now, CallEvent::Transcript(entry));
             }
         }
-        self.transcript.trim(self.config.transcript_limit);
+        self.transcript.trim(self.since_start(now), self.config.transcript_limit);
     }
 
     fn place_mark(&mut self, now: Instant) -> MarkId {

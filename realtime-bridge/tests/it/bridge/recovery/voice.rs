@@ -5,8 +5,10 @@ use std::time::Duration;
 use realtime_bridge::{
     audio::{AudioFormat, AudioFrame},
     media::{MediaEvent, MediaStart},
-    realtime::{Capabilities, ProviderError, RealtimeCommand, RealtimeEvent, SessionInfo, memory::ConnectScript},
-    relay::{CallConfig, Relay},
+    realtime::{
+        Capabilities, NewItem, ProviderError, RealtimeCommand, RealtimeEvent, SessionInfo, memory::ConnectScript,
+    },
+    relay::{CallConfig, Relay, Speaker},
 };
 
 use super::{
@@ -97,4 +99,45 @@ async fn what_was_said_in_one_gap_outlives_the_next() {
     let last = voices(&mut call.model);
     assert_eq!(last, [(4, 500 * MS)]);
     call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_answered_before_it_was_put_into_words_is_not_passed_over() {
+    let (mut call, mut provider) = call(quiet()).await;
+    // Words of its own come later than the answer, which is when the session is lost.
+    let question = call.model.speech_started().await;
+    call.model.speech_stopped(&question).await;
+    let answer = call.model.begin(None).await;
+    call.model.words(&answer, "We are open from nine to six.").await;
+    call.model.speak(&answer, 2 * S).await;
+    settle().await;
+    call.model.error(expired()).await;
+    call.model = provider.accept().await.unwrap();
+    let (request, items) = call.asked().await;
+    let told: Vec<_> = items.iter().map(std::mem::discriminant).collect();
+    let kinds = [NewItem::System(String::new()), NewItem::Assistant(String::new())];
+    assert_eq!(told[..2], [std::mem::discriminant(&kinds[0]), std::mem::discriminant(&kinds[1])], "{items:?}");
+    assert!(matches!(&items[0], NewItem::System(text) if text.contains("no word is known")), "{items:?}");
+    call.model.say(Some(request), "That is all.", S).await;
+    call.until("agent-silent").await;
+    let report = call.hang_up().await;
+    let entries: Vec<_> = report.transcript.iter().map(|entry| (entry.speaker, entry.is_not_understood())).collect();
+    assert_eq!(entries, [(Speaker::Caller, true), (Speaker::Agent, false), (Speaker::Agent, false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_again_stands_in_the_transcript_once() {
+    let (mut call, mut provider) = call(quiet()).await;
+    let question = call.model.speech_started().await;
+    speak(&call.caller, voice(2, 50)).await;
+    call.model.speech_stopped(&question).await;
+    settle().await;
+    call.model.error(expired()).await;
+    call.model = provider.accept().await.unwrap();
+    call.model.caller_says("When are you open?").await;
+    call.model.say(None, "From nine to six.", S).await;
+    call.until("agent-silent").await;
+    let report = call.hang_up().await;
+    let said: Vec<_> = report.transcript.iter().map(|entry| entry.heard.as_str()).collect();
+    assert_eq!(said, ["When are you open?", "From nine to six."]);
 }
