@@ -40,7 +40,7 @@ use self::{endpoints::Dialler, tasks::ToolTasks};
 use crate::{
     alarm::Alarm,
     media::{MediaError, MediaEvent, MediaTransport},
-    realtime::{CloseReason, ConnectError, PlaybackOwner, RealtimeSession, SessionError, TurnOwner},
+    realtime::{PlaybackOwner, RealtimeSession, SessionError, TurnOwner},
     relay::{
         BargeIn, CallCommand, CallConfig, CallUpdate, ConversationMemory, EndReason, LinkAction, Relay, ToolAction,
     },
@@ -411,28 +411,30 @@ impl<M: MediaTransport, S: RealtimeSession + 'static> Driver<M, S> {
             while let Some(action) = self.relay.poll_link() {
                 acted = true;
                 match action {
-                    LinkAction::Leave(cause) => {
+                    LinkAction::Leave { cause, elsewhere } => {
                         tracing::warn!(cause = cause.name(), "the model session is lost; another is opened");
-                        dialler.lost(&cause);
+                        dialler.lost(&cause, elsewhere);
                         self.session = None;
                         self.model_writes = Writes::default();
                     }
-                    LinkAction::Open => dialler.open(),
+                    LinkAction::Proven => dialler.proven(),
+                    LinkAction::Open => dialler.open(now),
                     LinkAction::Switch => {
+                        dialler.switched();
                         self.leaving = self.session.take().map(|session| (session, now + CLOSE_LIMIT));
                         self.session = self.next.take();
                         self.model_writes = Writes::default();
                     }
                 }
             }
-            if let Poll::Ready(opened) = dialler.poll(cx) {
+            if let Poll::Ready(opened) = dialler.poll(cx, now) {
                 acted = true;
                 match opened {
                     Ok(session) => {
                         self.relay.handle_session(now.into_std(), session.info(), session.capabilities());
                         self.next = Some(session);
                     }
-                    Err(error) => self.relay.handle_session_failed(now.into_std(), &error, dialler.is_hopeless()),
+                    Err(again) => self.relay.handle_session_failed(now.into_std(), again),
                 }
             }
             // What waits to take over has nothing to say, but may be lost as well.
@@ -442,8 +444,7 @@ impl<M: MediaTransport, S: RealtimeSession + 'static> Driver<M, S> {
             {
                 acted = true;
                 self.next = None;
-                let error = ConnectError::Closed(CloseReason::new(None, "it was lost before it took over"));
-                self.relay.handle_session_failed(now.into_std(), &error, false);
+                self.relay.handle_session_failed(now.into_std(), dialler.lost_next(now));
             }
             if !acted {
                 break;

@@ -8,10 +8,12 @@ use std::{
     task::{Context, Poll},
 };
 
+use tokio::time::Instant;
+
 use crate::realtime::{
     ConnectError, EndpointHealth, ErrorClass, RealtimeClient, RealtimeSession, SessionConfig, classify,
 };
-use crate::relay::EndReason;
+use crate::relay::{Again, EndReason};
 
 /// Where the sessions of a call come from: one endpoint, and others for when it fails.
 ///
@@ -109,13 +111,21 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
     /// Dropping the future closes whatever was opened.
     pub async fn connect(&self) -> Result<S, ConnectError> {
         let mut dialler = Dialler::new(self.clone());
+        let mut asked = 0;
         loop {
-            let error = match dialler.connect().await {
-                Ok(session) => return Ok(session),
+            let now = Instant::now();
+            dialler.choose(now);
+            let endpoint = &self.list[dialler.next];
+            let error = match endpoint.client.connect(&endpoint.config).await {
+                Ok(session) => {
+                    endpoint.health.succeeded();
+                    return Ok(session);
+                }
                 Err(error) => error,
             };
-            dialler.failed(&error);
-            if dialler.tried >= self.list.len() {
+            dialler.failed(&error, now);
+            asked += 1;
+            if asked >= self.list.len() {
                 return Err(error);
             }
         }
@@ -143,94 +153,143 @@ type Opening<S> = Pin<Box<dyn Future<Output = Result<S, ConnectError>> + Send>>;
 /// Which endpoint a call uses, and which it has given up.
 pub(super) struct Dialler<S> {
     endpoints: Endpoints<S>,
-    /// The endpoint of the session, or of the attempt that is under way.
-    current: usize,
-    /// Endpoints with which no session of this call will ever work.
-    hopeless: Vec<bool>,
-    /// Attempts since there was a session.
-    tried: usize,
+    /// The endpoint of the session.
+    session: usize,
+    /// The endpoint of the attempt that is under way, or of the session that waits to take over.
+    next: usize,
+    /// Where the search for the next endpoint begins.
+    from: usize,
+    tries: Vec<Tries>,
     opening: Option<Opening<S>>,
+}
+
+/// What a call has found out about an endpoint.
+#[derive(Clone, Default)]
+struct Tries {
+    /// No session of this call will ever work there.
+    hopeless: bool,
+    /// It was asked in this round.
+    asked: bool,
+    /// It wants to be asked again then, and not before.
+    not_before: Option<Instant>,
 }
 
 impl<S: RealtimeSession + 'static> Dialler<S> {
     pub(super) fn new(endpoints: Endpoints<S>) -> Self {
-        let hopeless = vec![false; endpoints.list.len()];
-        Self { endpoints, current: 0, hopeless, tried: 0, opening: None }
+        let tries = vec![Tries::default(); endpoints.list.len()];
+        Self { endpoints, session: 0, next: 0, from: 0, tries, opening: None }
     }
 
-    /// The session was lost, which is noted where it is the endpoint's fault.
-    pub(super) fn lost(&mut self, cause: &EndReason) {
+    /// The session was lost, which is noted where it is the endpoint's fault; `elsewhere` when another endpoint is to be
+    /// asked before this one.
+    pub(super) fn lost(&mut self, cause: &EndReason, elsewhere: bool) {
         let class = match cause {
             EndReason::ModelRefused(error) => classify(error),
             // A session that was closed in order has come to its end.
             EndReason::ModelClosed => ErrorClass::Rotate,
             _ => ErrorClass::Retry,
         };
-        self.hopeless[self.current] |= class == ErrorClass::Fatal;
+        self.tries[self.session].hopeless |= class == ErrorClass::Fatal;
         if class != ErrorClass::Rotate {
-            self.health().failed();
+            self.health(self.session).failed();
         }
+        self.from = self.session + usize::from(elsewhere);
+        self.tries.iter_mut().for_each(|tries| tries.asked = false);
+    }
+
+    /// The session has given an answer.
+    pub(super) fn proven(&self) {
+        self.health(self.session).succeeded();
+    }
+
+    /// The session that was opened last has taken over.
+    pub(super) fn switched(&mut self) {
+        self.session = self.next;
+        self.from = self.next;
     }
 
     /// Begins an attempt; one that is under way is given up.
-    pub(super) fn open(&mut self) {
-        self.choose();
-        let endpoint = self.endpoints.list[self.current].clone();
+    pub(super) fn open(&mut self, now: Instant) {
+        self.choose(now);
+        let endpoint = self.endpoints.list[self.next].clone();
         self.opening = Some(Box::pin(async move { endpoint.client.connect(&endpoint.config).await }));
     }
 
-    async fn connect(&mut self) -> Result<S, ConnectError> {
-        self.choose();
-        let endpoint = self.endpoints.list[self.current].clone();
-        let opened = endpoint.client.connect(&endpoint.config).await;
-        if opened.is_ok() {
-            endpoint.health.succeeded();
-        }
-        opened
-    }
-
     /// How the attempt went, once it is known.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S, ConnectError>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<S, Again>> {
         let Some(opening) = &mut self.opening else { return Poll::Pending };
         let Poll::Ready(opened) = opening.as_mut().poll(cx) else { return Poll::Pending };
         self.opening = None;
-        match &opened {
-            Ok(_) => {
-                self.tried = 0;
-                self.health().succeeded();
+        Poll::Ready(match opened {
+            Ok(session) => {
+                self.from = self.next;
+                self.tries.iter_mut().for_each(|tries| tries.asked = false);
+                // Whether it gives answers is to be seen.
+                Ok(session)
             }
-            Err(error) => self.failed(error),
+            Err(error) => {
+                self.failed(&error, now);
+                Err(self.again(now))
+            }
+        })
+    }
+
+    /// The session that waited to take over was lost.
+    pub(super) fn lost_next(&mut self, now: Instant) -> Again {
+        self.health(self.next).failed();
+        self.from = self.next + 1;
+        self.again(now)
+    }
+
+    fn failed(&mut self, error: &ConnectError, now: Instant) {
+        let tries = &mut self.tries[self.next];
+        tries.hopeless |= !error.retryable();
+        if let ConnectError::Status { retry_after: Some(pause), .. } = error {
+            tries.not_before = Some(now + *pause);
         }
-        Poll::Ready(opened)
-    }
-
-    /// Whether no endpoint is left to try.
-    pub(super) fn is_hopeless(&self) -> bool {
-        self.hopeless.iter().all(|hopeless| *hopeless)
-    }
-
-    fn failed(&mut self, error: &ConnectError) {
-        self.hopeless[self.current] |= !error.retryable();
         // What is wrong with our configuration says nothing about the endpoint.
         if !matches!(error, ConnectError::Config { .. }) {
-            self.health().failed();
+            self.health(self.next).failed();
         }
+        self.from = self.next + 1;
     }
 
-    /// The endpoint of the lost session first, then the others in order; those that are down come when all are.
-    fn choose(&mut self) {
-        let count = self.endpoints.list.len();
-        let first = self.current + usize::from(self.tried > 0);
-        self.tried += 1;
-        let order: Vec<_> = (0..count).map(|step| (first + step) % count).collect();
-        let usable = |index: &&usize| !self.hopeless[**index];
-        let healthy = order.iter().filter(usable).find(|index| self.endpoints.list[**index].health.allows());
-        if let Some(index) = healthy.or_else(|| order.iter().find(usable)) {
-            self.current = *index;
+    /// When another attempt may help. Endpoints that are known to be down are asked when no other can be.
+    fn again(&mut self, now: Instant) -> Again {
+        let usable: Vec<_> = (0..self.tries.len()).filter(|index| !self.tries[*index].hopeless).collect();
+        let due = |index: &usize| self.tries[*index].not_before.unwrap_or(now).max(now);
+        let works = |index: &usize| due(index) == now && !self.health(*index).is_open();
+        let working: Vec<_> = usable.iter().copied().filter(works).collect();
+        let list = if working.is_empty() { usable } else { working };
+        if list.iter().any(|index| !self.tries[*index].asked && due(index) == now) {
+            return Again::AtOnce;
         }
+        let Some(first) = list.iter().map(due).min() else { return Again::Never };
+        self.tries.iter_mut().for_each(|tries| tries.asked = false);
+        Again::NotBefore(first.into_std())
     }
 
-    fn health(&self) -> &EndpointHealth {
-        &self.endpoints.list[self.current].health
+    /// In order from where the search begins, those first that were not asked in this round; those that are down come
+    /// when all are, and those that want to be left alone last.
+    fn choose(&mut self, now: Instant) {
+        let count = self.tries.len();
+        let order = (0..count).map(|step| (self.from + step) % count).filter(|index| !self.tries[*index].hopeless);
+        let order: Vec<_> = order.collect();
+        let due = |index: &&usize| self.tries[**index].not_before.is_none_or(|at| at <= now);
+        let fresh = |index: &&usize| due(index) && !self.tries[**index].asked;
+        let allows = |index: &&usize| self.health(**index).allows();
+        let chosen = (order.iter().filter(fresh).find(allows))
+            .or_else(|| order.iter().filter(due).find(allows))
+            .or_else(|| order.iter().find(fresh))
+            .or_else(|| order.iter().find(due))
+            .or_else(|| order.first());
+        if let Some(index) = chosen {
+            self.next = *index;
+        }
+        self.tries[self.next].asked = true;
+    }
+
+    fn health(&self, index: usize) -> &EndpointHealth {
+        &self.endpoints.list[index].health
     }
 }

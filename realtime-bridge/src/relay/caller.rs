@@ -268,6 +268,7 @@ impl Relay {
             self.caller_audio_length = self.caller_audio_length.saturating_sub(oldest.duration());
             dropped += oldest.duration();
         }
+        self.check_backlog();
         if !dropped.is_zero() {
             self.stats.caller_dropped += dropped;
             self.dropped(now, Speaker::Caller, dropped);

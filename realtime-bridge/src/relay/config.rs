@@ -282,6 +282,8 @@ pub struct Prompts {
     pub summary: String,
     /// In place of what a new session is not told.
     pub forgotten: String,
+    /// In place of what the caller said and nobody has put into words.
+    pub not_understood: String,
     /// Behind the conversation that a new session is told.
     pub resumed: String,
     /// When an answer was cut off since the session was lost, and another has to say the rest.
@@ -312,6 +314,7 @@ impl Default for Prompts {
             keys: "The caller pressed these keys on the telephone: ".into(),
             summary: "What was said earlier in this call, in short: ".into(),
             forgotten: "Earlier parts of this call are not told here.".into(),
+            not_understood: "The caller said something here of which no word is known.".into(),
             resumed: "This call goes on after the connection was lost for a moment. The caller has heard what is told \
                       above: do not greet again, and do not repeat it."
                 .into(),

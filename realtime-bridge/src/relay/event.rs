@@ -199,10 +199,20 @@ pub struct TranscriptEntry {
     /// The words that reached the caller's ear. An estimate at a word's precision where the agent was cut off. For the
     /// caller: the same as `generated`.
     pub heard: String,
-    /// Whether the agent was cut off.
+    /// Whether the agent was cut off. For the caller: whether the words, or some of them, were lost before anybody had put
+    /// them down.
     pub interrupted: bool,
     /// Whether the words will not change any more.
     pub complete: bool,
+}
+
+impl TranscriptEntry {
+    /// The caller has said something of which no word is known: its transcription failed, or the session was lost before
+    /// it came.
+    #[must_use]
+    pub const fn is_not_understood(&self) -> bool {
+        matches!(self.speaker, Speaker::Caller) && self.interrupted && self.complete && self.generated.is_empty()
+    }
 }
 
 /// How a run of a tool ended.

@@ -64,8 +64,8 @@ struct Entry {
     follows: Option<ToolCallId>,
     /// It was not run: its result was known, or it was refused.
     echo: bool,
-    /// The session of the model that it came from.
-    session: u32,
+    /// The session of the model that it came from; `None` for one that was begun before this line was up.
+    session: Option<u32>,
 }
 
 impl Entry {
@@ -146,7 +146,7 @@ impl Journal {
     ) -> Vec<Begun> {
         let mut begun = Vec::new();
         for call in calls {
-            if self.entries.iter().any(|entry| entry.run.id == call.id && entry.session == self.session) {
+            if self.entries.iter().any(|entry| entry.run.id == call.id && entry.session == Some(self.session)) {
                 continue;
             }
             let options = self.known.iter().find(|(name, _)| *name == call.name).map(|(_, options)| options.clone());
@@ -214,7 +214,11 @@ impl Journal {
                 let run = ToolRun { id, key, name, arguments, outcome, output, took: Duration::ZERO };
                 let response = ResponseId::from(tool.key.as_str());
                 self.groups.push(Group { response: response.clone(), spoke: true, end_called_off: false });
-                Begun::Started(self.start(now, &response, run, options, Some(tool.key.clone())))
+                let run = self.start(now, &response, run, options, Some(tool.key.clone()));
+                if let Some(entry) = self.entries.last_mut() {
+                    entry.session = None;
+                }
+                Begun::Started(run)
             }
             None => Begun::Answered { id, outcome: ToolOutcome::Abandoned, output: unsure(policy, prompts) },
         }
@@ -247,7 +251,7 @@ impl Journal {
             filled: false,
             follows: None,
             echo: false,
-            session: self.session,
+            session: Some(self.session),
         };
         self.running += 1;
         let index = self.entries.len();
@@ -279,7 +283,7 @@ impl Journal {
 
     /// Whether the present session has made this call.
     pub(crate) fn is_of_session(&self, id: &ToolCallId) -> bool {
-        self.running().any(|entry| entry.run.id == *id && entry.session == self.session)
+        self.running().any(|entry| entry.run.id == *id && entry.session == Some(self.session))
     }
 
     /// Keeps no more than this many runs; the oldest are dropped once they are done.

@@ -76,6 +76,14 @@ impl Kept {
         }
     }
 
+    /// It was no speech.
+    pub(crate) fn release(&mut self) {
+        self.holds = false;
+        self.before = Duration::ZERO;
+        while self.length > LEAD && self.drop_oldest() {}
+        self.bytes.shrink_to_fit();
+    }
+
     /// Nothing of it is of any use any more.
     pub(crate) fn forget(&mut self) {
         // A long utterance is no reason to hold so much memory for the rest of the call.

@@ -139,6 +139,11 @@ impl Ledger {
         self.parts.iter().filter_map(of_response).collect()
     }
 
+    /// Whether something of this entry of the present session is still to be heard.
+    pub(crate) fn holds(&self, item: &ItemId) -> bool {
+        self.parts.iter().any(|part| matches!(&part.source, Source::Model { item: known, .. } if known == item))
+    }
+
     /// The session is over: no more audio will come for any part. Gives the parts that were not made to their end.
     pub(crate) fn leave(&mut self, session: u32) -> Vec<(ItemId, u32, Duration)> {
         let mut broken = Vec::new();

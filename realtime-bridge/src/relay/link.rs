@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     audio::{AudioFormat, Transcoder},
-    realtime::{Capabilities, ConnectError, NewItem, RealtimeCommand, SessionInfo, SessionUpdate, ToolSpec},
+    realtime::{Capabilities, ErrorClass, NewItem, RealtimeCommand, SessionInfo, SessionUpdate, ToolSpec, classify},
 };
 
 /// How long before its limit a session is left though nobody is quiet.
@@ -33,12 +33,31 @@ const FRUITLESS: u32 = 5;
 /// How often at most to look whether the line has fallen silent.
 const LEAST_LOOK: Duration = Duration::from_millis(10);
 
+/// When another attempt to open a session may help, after one that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Again {
+    /// Now: there is another endpoint that was not asked yet.
+    AtOnce,
+    /// After a pause, as all were asked; and not before one of them wants to be asked again.
+    NotBefore(Instant),
+    /// Never.
+    Never,
+}
+
 /// What the driver has to do about the model.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LinkAction {
-    /// Let the session go: it is lost, for this reason.
-    Leave(EndReason),
+    /// Let the session go: it is lost.
+    Leave {
+        /// How it was lost.
+        cause: EndReason,
+        /// Its endpoint takes connections and gives no answers: another one is to be asked before it.
+        elsewhere: bool,
+    },
+    /// The session has given the caller something to hear: its endpoint works.
+    Proven,
     /// Open another session, and tell the relay how that went. An attempt that is under way is given up.
     Open,
     /// Go on with the session that was opened, and close the one before in order.
@@ -51,7 +70,7 @@ enum State {
     /// The next session is being opened while this one goes on.
     Rotating {
         ready: bool,
-        attempts: u32,
+        rounds: u32,
         retry: Option<Instant>,
     },
     Down(Down),
@@ -61,7 +80,12 @@ enum State {
 struct Down {
     since: Instant,
     cause: EndReason,
+    /// When the caller has waited long enough.
+    limit: Instant,
+    /// Attempts that failed.
     attempts: u32,
+    /// How often all endpoints were asked.
+    rounds: u32,
     /// When the next attempt begins; `None` while one is under way.
     retry: Option<Instant>,
     /// Nothing is to be heard since then.
@@ -79,12 +103,21 @@ pub(crate) struct Link {
     session: u32,
     /// How many sessions were lost since the last answer that came to its end.
     fruitless: u32,
+    /// The session has given the caller something to hear.
+    proven: bool,
+    /// When the session took over.
+    since: Option<Instant>,
+    /// How long the caller has waited since the first loss after something was to be heard: in gaps, and for sessions that
+    /// gave nothing. `None` when no session was lost since.
+    waited: Option<Duration>,
     rotate_at: Option<Instant>,
     leave_at: Option<Instant>,
     actions: VecDeque<LinkAction>,
     tools: Option<Vec<ToolSpec>>,
     /// The new session was told what the caller said, and should have noticed by then.
     voice_due: Option<Instant>,
+    /// What the caller said in the gap is on its way to the session.
+    backlog: bool,
     /// The answer to what the caller said is owed, should the new session not notice it.
     voice_owed: bool,
 }
@@ -105,11 +138,15 @@ impl Link {
             dialling: None,
             session: 0,
             fruitless: 0,
+            proven: true,
+            since: None,
+            waited: None,
             rotate_at: None,
             leave_at: None,
             actions: VecDeque::new(),
             tools: None,
             voice_due: None,
+            backlog: false,
             voice_owed: false,
         }
     }
@@ -141,8 +178,30 @@ impl Link {
     }
 
     /// An answer came to its end.
-    pub(crate) const fn bears_fruit(&mut self) {
+    pub(crate) fn bears_fruit(&mut self) {
         self.fruitless = 0;
+        self.is_heard();
+    }
+
+    /// The session gives the caller something to hear.
+    pub(crate) fn is_heard(&mut self) {
+        self.waited = None;
+        if !std::mem::replace(&mut self.proven, true) {
+            self.actions.push_back(LinkAction::Proven);
+        }
+    }
+
+    /// The session is lost; `owed` when it owed the caller an answer. Gives how long the caller has waited already.
+    fn session_ends(&mut self, now: Instant, owed: bool) -> Duration {
+        let lived = self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let stall = self.recovery.stall;
+        let waited = match self.waited {
+            // Nobody had asked it for anything for so long.
+            Some(_) if !owed && lived > stall => Duration::ZERO,
+            Some(waited) => waited + lived.min(stall),
+            None => Duration::ZERO,
+        };
+        *self.waited.insert(waited)
     }
 
     pub(crate) fn set_tools(&mut self, tools: Vec<ToolSpec>) {
@@ -157,11 +216,10 @@ impl Link {
         self.leave_at = limit.map(|limit| now + limit.saturating_sub(LAST_MOMENT).max(limit / 2));
     }
 
-    /// The pause before this attempt, counted from 0: one round over all endpoints, then pauses that grow.
-    fn pause(&mut self, attempt: u32) -> Duration {
+    /// The pause before this round over all endpoints, counted from 0: the first begins at once.
+    fn pause(&mut self, round: u32) -> Duration {
         let Some(dialling) = &mut self.dialling else { return Duration::ZERO };
-        let round = attempt / dialling.endpoints;
-        if round == 0 || !attempt.is_multiple_of(dialling.endpoints) {
+        if round == 0 {
             return Duration::ZERO;
         }
         let pause = self.recovery.backoff.saturating_mul(1 << (round - 1).min(16)).min(self.recovery.backoff_limit);
@@ -213,6 +271,7 @@ impl Relay {
             State::Down(down) => {
                 let (gap, attempts) = (now.saturating_duration_since(down.since), down.attempts);
                 self.stats.without_model += gap;
+                self.link.waited = self.link.waited.map(|waited| waited + gap);
                 self.link.actions.push_back(LinkAction::Switch);
                 self.enter(now, session, capabilities);
                 self.tell(now, CallEvent::ModelBack { gap, attempts, session: self.link.session });
@@ -220,25 +279,34 @@ impl Relay {
         }
     }
 
-    /// No session could be opened, or one that was opened and waited is lost; `hopeless` when no further attempt will
+    /// No session could be opened, or one that was opened and waited is lost; `again` tells when another attempt may
     /// help.
-    pub fn handle_session_failed(&mut self, now: Instant, error: &ConnectError, hopeless: bool) {
+    pub fn handle_session_failed(&mut self, now: Instant, again: Again) {
         if self.is_over() {
             return;
         }
-        let wanted = match error {
-            ConnectError::Status { retry_after: Some(pause), .. } => *pause,
-            _ => Duration::ZERO,
+        let pause = match &mut self.link.state {
+            State::Up => return,
+            State::Down(Down { rounds, .. }) | State::Rotating { rounds, .. } => {
+                *rounds += u32::from(again != Again::AtOnce);
+                let round = *rounds;
+                if again == Again::AtOnce { Duration::ZERO } else { self.link.pause(round) }
+            }
         };
-        let (State::Down(Down { attempts, .. }) | State::Rotating { attempts, .. }) = &mut self.link.state else {
-            return;
+        let at = match again {
+            Again::NotBefore(at) => at.max(now + pause),
+            Again::AtOnce | Again::Never => now + pause,
         };
-        *attempts += 1;
-        let attempts = *attempts;
-        let at = now + self.link.pause(attempts).max(wanted);
         match &mut self.link.state {
-            State::Down(_) if hopeless => self.model_unreachable(now),
-            State::Down(down) => down.retry = Some(at),
+            State::Down(down) => {
+                down.attempts += 1;
+                down.retry = Some(at);
+                // Nobody is to be asked before the caller has waited too long.
+                let late = matches!(again, Again::NotBefore(wanted) if wanted > down.limit);
+                if late || again == Again::Never {
+                    return self.model_unreachable(now);
+                }
+            }
             State::Rotating { ready, retry, .. } => {
                 self.next_session = None;
                 *ready = false;
@@ -257,19 +325,25 @@ impl Relay {
         }
         let ready = matches!(self.link.state, State::Rotating { ready: true, .. });
         let waits = matches!(self.link.state, State::Rotating { ready: false, retry: None, .. });
+        let owed = self.timers.model_owes() || self.sequencer.is_busy() || self.link.voice_due.is_some();
+        let waited = self.link.session_ends(now, owed);
         self.stats.sessions_lost += 1;
         self.tell(now, CallEvent::ModelLost(cause.clone()));
         self.leave(now);
-        self.link.actions.push_back(LinkAction::Leave(cause.clone()));
+        let elsewhere = self.link.fruitless > 0 || gives_no_answers(&cause);
+        self.link.actions.push_back(LinkAction::Leave { cause: cause.clone(), elsewhere });
         // The first session that is lost is replaced at once; if the next ones are lost as well, after growing pauses.
+        let endpoints = self.link.dialling.as_ref().map_or(1, |dialling| dialling.endpoints);
         let attempts = self.link.fruitless;
         self.link.fruitless += 1;
-        let pause = self.link.pause(attempts);
+        let rounds = attempts / endpoints;
+        let pause = if attempts.is_multiple_of(endpoints) { self.link.pause(rounds) } else { Duration::ZERO };
         let retry = (!pause.is_zero()).then(|| now + pause);
-        let down = Down { since: now, cause, attempts, retry, silent_since: None, filled: false };
+        let limit = now + self.link.recovery.budget.saturating_sub(waited);
+        let silent_since = self.silent_since(now);
+        let down = Down { since: now, cause, limit, attempts, rounds, retry, silent_since, filled: false };
         self.link.state = State::Down(down);
-        let endpoints = self.link.dialling.as_ref().map_or(1, |dialling| dialling.endpoints);
-        if attempts >= FRUITLESS * endpoints {
+        if attempts >= FRUITLESS * endpoints || limit <= now {
             return self.model_unreachable(now);
         }
         match self.next_session.take().filter(|_| ready) {
@@ -284,7 +358,7 @@ impl Relay {
             State::Up => {
                 if self.link.rotate_at.is_some_and(|at| now >= at) {
                     self.link.rotate_at = None;
-                    self.link.state = State::Rotating { ready: false, attempts: 0, retry: None };
+                    self.link.state = State::Rotating { ready: false, rounds: 0, retry: None };
                     self.link.actions.push_back(LinkAction::Open);
                 }
             }
@@ -299,7 +373,7 @@ impl Relay {
                 }
             }
             State::Down(down) => {
-                if now >= down.since + self.config.recovery.budget {
+                if now >= down.limit {
                     self.model_unreachable(now);
                     return;
                 }
@@ -329,8 +403,7 @@ impl Relay {
                 let noticed = down.silent_since.map(|since| since + link.recovery.filler_after);
                 let fill = noticed.unwrap_or(now + silent.max(LEAST_LOOK));
                 let fill = (!down.filled && self.started.is_some()).then_some(fill);
-                let limit = down.since + link.recovery.budget;
-                [fill, down.retry, Some(limit)].into_iter().flatten().min()
+                [fill, down.retry, Some(down.limit)].into_iter().flatten().min()
             }
         };
         earlier(due, link.voice_due)
@@ -344,11 +417,16 @@ impl Relay {
     /// How much of the caller's audio may wait.
     pub(super) fn caller_queue(&self) -> Duration {
         let queue = self.config.caller_queue;
-        if self.link.is_down() || self.link.voice_due.is_some() {
+        if self.link.is_down() || self.link.backlog || self.link.voice_due.is_some() {
             queue.max(self.config.recovery.caller_kept)
         } else {
             queue
         }
+    }
+
+    /// A new connection takes but little at once: the gap is over when what was said in it is on its way.
+    pub(super) fn check_backlog(&mut self) {
+        self.link.backlog &= self.caller_audio_length > self.config.caller_queue;
     }
 
     /// What the caller said last is known in words.
@@ -365,6 +443,7 @@ impl Relay {
             && let Some(kept) = self.link.kept_mut().filter(|kept| kept.holds())
         {
             kept.forget();
+            self.transcript.answered();
         }
     }
 
@@ -404,7 +483,7 @@ impl Relay {
         }
         let sounding: Vec<_> = self.playout.ledger.past().into_iter().filter(|(s, _)| *s == session).collect();
         let sounding: Vec<_> = sounding.into_iter().map(|(_, item)| item).collect();
-        for entry in self.transcript.leave(&sounding) {
+        for entry in self.transcript.leave(self.since_start(now), &sounding) {
             self.tell(now, CallEvent::Transcript(entry));
         }
         let owed = self.sequencer.leave(sounded) || std::mem::take(&mut self.caller.awaits_answer);
@@ -456,10 +535,12 @@ impl Relay {
 
     /// Another session takes over.
     fn enter(&mut self, now: Instant, session: &SessionInfo, capabilities: &Capabilities) {
-        let line = self.line;
+        let (line, gap) = (self.line, self.link.is_down());
         let converter = |from, to| (from != to).then(|| Transcoder::new(from, to));
         self.link.state = State::Up;
         self.link.session += 1;
+        self.link.since = Some(now);
+        self.link.proven = false;
         self.link.opened(now, capabilities.session_limit);
         self.journal.enter_session(self.link.session);
         if session.input_format != self.model_input {
@@ -469,7 +550,9 @@ impl Relay {
         self.to_line = converter(session.output_format, line);
         self.capabilities = capabilities.clone();
         self.turn_owner = session.turn_owner;
-        let again = std::mem::take(&mut self.caller.told_again);
+        self.link.backlog = gap;
+        // What is said in a gap nobody has heard, and it may be speech.
+        let again = std::mem::take(&mut self.caller.told_again) || gap && !self.caller_audio.is_empty();
         self.link.voice_due = again.then(|| now + VOICE_LIMIT);
         if let Some(kept) = self.link.kept_mut() {
             // This session may be lost as well before it has understood.
@@ -500,13 +583,14 @@ impl Relay {
         }
     }
 
-    /// Nobody speaks, nothing is owed, nothing is done.
+    /// Nobody speaks, nothing is owed, nothing is done, and what was said is known in words.
     fn may_rotate(&mut self, now: Instant) -> bool {
         !self.caller.is_speaking()
             && !self.caller.awaits_answer
             && !self.sequencer.is_busy()
             && !self.journal.is_running()
             && self.playout.is_silent(now)
+            && !self.transcript.awaits_words(self.since_start(now))
     }
 
     fn rotate(&mut self, now: Instant) {
@@ -516,6 +600,13 @@ impl Relay {
         self.stats.rotations += 1;
         self.enter(now, &session, &capabilities);
         self.tell(now, CallEvent::ModelChanged { session: self.link.session });
+    }
+
+    /// Since when the line has been silent: a model that owed an answer may have been lost long before it was given up.
+    fn silent_since(&mut self, now: Instant) -> Option<Instant> {
+        let silent = self.playout.is_silent(now) && !self.playout.has_hold_tone() && self.started.is_some();
+        let speaks = self.caller.is_speaking();
+        silent.then(|| if speaks { now } else { self.timers.quiet_at().unwrap_or(now).min(now) })
     }
 
     /// The silence of the gap is filled, once it has lasted.
@@ -543,12 +634,19 @@ impl Relay {
         if self.link.voice_due.take_if(|at| now >= *at).is_none() {
             return;
         }
+        if self.caller_audio_length > self.config.caller_queue {
+            // It has not even been told yet.
+            self.link.voice_due = Some(now + VOICE_LIMIT);
+            return;
+        }
         if self.caller.is_speaking() {
             self.caller_stops(now);
             self.link.voice_owed = true;
         }
         if std::mem::take(&mut self.link.voice_owed) {
             self.owe_answer();
+        } else if let Some(kept) = self.link.kept_mut() {
+            kept.release();
         }
     }
 
@@ -563,5 +661,14 @@ impl Relay {
     pub(super) fn link_begins(&mut self, now: Instant) {
         let limit = self.capabilities.session_limit;
         self.link.opened(now, limit);
+    }
+}
+
+/// Whether the endpoint took the connection and then had no answers: another one is likelier to have them.
+fn gives_no_answers(cause: &EndReason) -> bool {
+    match cause {
+        EndReason::ModelStalled => true,
+        EndReason::ModelRefused(error) => classify(error) != ErrorClass::Rotate,
+        _ => false,
     }
 }

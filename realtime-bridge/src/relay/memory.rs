@@ -94,7 +94,7 @@ pub struct Said {
     pub speaker: Speaker,
     /// The words that were heard.
     pub text: String,
-    /// Whether the speaker was cut off.
+    /// Whether the speaker was cut off; for the caller: whether words were lost before anybody had put them down.
     pub interrupted: bool,
     /// Whether the words will not change any more.
     pub complete: bool,
@@ -288,7 +288,7 @@ impl ConversationMemory {
     /// Whether the model owes the caller an answer: somebody else than the agent had the last word.
     pub(crate) fn is_owed(&self) -> bool {
         let last = self.entries.iter().rev().find(|entry| match &entry.what {
-            Remembered::Said(said) => !said.text.is_empty(),
+            Remembered::Said(said) => !said.text.is_empty() || said.is_not_understood(),
             Remembered::Tool(_) => true,
             Remembered::Note(_) => false,
         });
@@ -352,6 +352,13 @@ impl MemoryEntry {
         Self::new(Remembered::Said(said))
     }
 
+    /// The caller said something of which no word is known.
+    #[must_use]
+    pub fn not_understood() -> Self {
+        let (speaker, text) = (Speaker::Caller, String::new());
+        Self::new(Remembered::Said(Said { speaker, text, interrupted: true, complete: true, item: None }))
+    }
+
     /// The model was told this.
     #[must_use]
     pub fn note(text: impl Into<String>) -> Self {
@@ -395,6 +402,14 @@ impl MemoryEntry {
     }
 }
 
+impl Said {
+    /// The caller has said something of which no word is known.
+    #[must_use]
+    pub fn is_not_understood(&self) -> bool {
+        self.speaker == Speaker::Caller && self.interrupted && self.complete && self.text.is_empty()
+    }
+}
+
 impl From<&TranscriptEntry> for Said {
     fn from(entry: &TranscriptEntry) -> Self {
         Self {
@@ -410,6 +425,7 @@ impl From<&TranscriptEntry> for Said {
 impl Remembered {
     fn tell(&self, prompts: &Prompts, items: &mut Vec<NewItem>) {
         match self {
+            Self::Said(said) if said.is_not_understood() => items.push(NewItem::System(prompts.not_understood.clone())),
             Self::Said(said) if said.text.is_empty() => {}
             Self::Said(Said { speaker: Speaker::Caller, text, .. }) => items.push(NewItem::User(text.clone())),
             Self::Said(Said { text, interrupted: true, .. }) => items.push(NewItem::Assistant(format!("{text}…"))),

@@ -42,7 +42,7 @@ pub(crate) use agent::error_text;
 pub use config::{BargeIn, CallConfig, Greeting, Idle, Keypad, Prompts};
 pub use event::{CallCommand, CallEvent, CallUpdate, EndReason, Speaker, ToolOutcome, TranscriptEntry, TurnLatency};
 pub use journal::{ToolAction, ToolRun};
-pub use link::LinkAction;
+pub use link::{Again, LinkAction};
 pub use memory::{ConversationMemory, MemoryEntry, MemoryLimits, Remembered, RememberedTool, Said};
 pub use recovery::{GapFiller, Recovery};
 

@@ -133,7 +133,12 @@ impl Relay {
             RealtimeEvent::ResponseDone(outcome) => self.response_done(now, *outcome),
             RealtimeEvent::Dtmf(digit) => self.key_pressed(now, digit),
             RealtimeEvent::RateLimits(limits) => self.tell(now, CallEvent::RateLimits(limits)),
-            RealtimeEvent::UserTranscriptFailed { error, .. } => self.tell(now, CallEvent::ProviderProblem(error)),
+            RealtimeEvent::UserTranscriptFailed { item, error } => {
+                self.tell(now, CallEvent::ProviderProblem(error));
+                if let Some(entry) = self.transcript.lose_words(self.since_start(now), &item) {
+                    self.tell(now, CallEvent::Transcript(entry));
+                }
+            }
             RealtimeEvent::Error(error) => self.model_error(now, error),
             RealtimeEvent::Other { kind, json } => self.tell(now, CallEvent::Provider { kind, json: json.into() }),
             RealtimeEvent::Playback { response, change } => self.playback_changed(now, &response, change),
@@ -197,6 +202,7 @@ impl Relay {
     fn response_done(&mut self, now: Instant, outcome: ResponseOutcome) {
         let ResponseOutcome { response, status, calls, usage, .. } = outcome;
         self.no_more_audio(&response, None);
+        self.settle_words(now);
         self.latency.response_done(&response);
         let Ended { wish, cancelled } = self.sequencer.ended(&response);
         let unwanted = cancelled || self.playout.is_disowned(&response);
@@ -240,6 +246,18 @@ impl Relay {
         }
         self.expect_confirmation(now);
         self.finish_if_said(now);
+    }
+
+    /// Words whose voice never came, as the answer failed or was stopped, were not heard.
+    fn settle_words(&mut self, now: Instant) {
+        if self.playout.elsewhere.is_some() {
+            // Only the provider knows what it plays.
+            return;
+        }
+        let ledger = &self.playout.ledger;
+        for entry in self.transcript.settle(|item| ledger.holds(item)) {
+            self.tell(now, CallEvent::Transcript(entry));
+        }
     }
 
     /// Calls that must not run, since the model did not finish them or the caller interrupted. Each gets an output, as a

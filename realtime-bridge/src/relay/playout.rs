@@ -308,6 +308,7 @@ impl Relay {
             return;
         }
         self.playout.stop_hold_tone();
+        self.link.is_heard();
         self.latency.first_audio(now, response);
         let part = self.playout.ledger.receive(source, duration);
         self.playout.push(part, Some(response.clone()), frame);
@@ -365,7 +366,7 @@ impl Relay {
                 self.tell(now, CallEvent::Transcript(entry));
             }
         }
-        self.transcript.trim(self.config.transcript_limit);
+        self.transcript.trim(self.since_start(now), self.config.transcript_limit);
     }
 
     fn place_mark(&mut self, now: Instant) -> MarkId {

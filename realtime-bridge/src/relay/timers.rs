@@ -42,6 +42,16 @@ impl Timers {
         self.activity = self.activity.max(Some(now));
     }
 
+    /// When somebody spoke, or was heard, for the last time.
+    pub(crate) const fn quiet_at(&self) -> Option<Instant> {
+        self.activity
+    }
+
+    /// Whether the model owes something, or makes it.
+    pub(crate) const fn model_owes(&self) -> bool {
+        self.model.is_some()
+    }
+
     /// How long nobody has spoken, and nothing was heard.
     pub(crate) fn quiet_since(&self, now: Instant) -> Duration {
         self.activity.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))

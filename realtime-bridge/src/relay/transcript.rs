@@ -11,6 +11,16 @@ use crate::realtime::{ItemId, ItemKind};
 /// How long words have to be for the pace to be learned from them.
 const LEARNED_FROM: Duration = Duration::from_millis(700);
 
+/// How long words of the caller are waited for. They come from a model of their own, often later than the answer.
+const WORDS_LIMIT: Duration = Duration::from_secs(10);
+
+/// How old an entry is when nothing about it will change, whatever was promised: without transcription the caller's
+/// words never come.
+const SETTLED: Duration = Duration::from_secs(600);
+
+/// How far back entries are looked for that wait for something.
+const RECENT: usize = 32;
+
 #[derive(Debug)]
 struct Entry {
     item: ItemId,
@@ -21,6 +31,8 @@ struct Entry {
     /// One text for each part, in order of their index.
     parts: Vec<(u32, Words)>,
     interrupted: bool,
+    /// The model has answered it, so that it will not be told again.
+    answered: bool,
 }
 
 #[derive(Debug, Default)]
@@ -135,6 +147,33 @@ impl Transcript {
         self.entry(item)
     }
 
+    /// What the caller said will not be put into words.
+    pub(crate) fn lose_words(&mut self, at: Duration, item: &ItemId) -> Option<TranscriptEntry> {
+        self.words(at, Speaker::Caller, item, 0);
+        let index = self.index(item)?;
+        self.entries[index].lose_words();
+        self.entries[index].tell()
+    }
+
+    /// The model answers what the caller has said.
+    pub(crate) fn answered(&mut self) {
+        for entry in self.recent().filter(|entry| entry.lacks_words()) {
+            entry.answered = true;
+        }
+    }
+
+    /// Whether words of the caller are still to come.
+    pub(crate) fn awaits_words(&self, now: Duration) -> bool {
+        let mut recent = self.entries.iter().rev().take(RECENT).filter(|entry| entry.session == self.session);
+        recent.any(|entry| entry.lacks_words() && now < entry.at + WORDS_LIMIT)
+    }
+
+    /// An answer is over: words of the agent whose voice never came were not heard. `sounds` tells what is still played.
+    pub(crate) fn settle(&mut self, sounds: impl Fn(&ItemId) -> bool) -> Vec<TranscriptEntry> {
+        let silent = |entry: &&mut Entry| entry.speaker == Some(Speaker::Agent) && !sounds(&entry.item);
+        self.recent().filter(silent).filter_map(Entry::unheard).collect()
+    }
+
     /// A part was heard to its end.
     pub(crate) fn heard_all(&mut self, item: &ItemId, part: u32) -> Option<TranscriptEntry> {
         self.heard_all_in(self.session, item, part)
@@ -194,31 +233,22 @@ impl Transcript {
         entry.tell()
     }
 
-    /// The session is over. Words that nobody ever heard a sound of are told as unheard; the caller's words that were
-    /// not put down to the end are left to the session that hears them again.
-    pub(crate) fn leave(&mut self, sounding: &[ItemId]) -> Vec<TranscriptEntry> {
+    /// The session is over. Words that nobody ever heard a sound of are told as unheard; what the caller has said and
+    /// nobody has put into words is told so where it was answered, and otherwise left to the session that hears it again.
+    pub(crate) fn leave(&mut self, now: Duration, sounding: &[ItemId]) -> Vec<TranscriptEntry> {
         let mut told = Vec::new();
-        for entry in self.entries.iter_mut().filter(|entry| entry.session == self.session) {
-            let silent = entry.speaker == Some(Speaker::Agent) && !sounding.contains(&entry.item);
-            let mut changed = false;
-            for (_, words) in
-                entry.parts.iter_mut().filter(|(_, words)| silent && matches!(words.heard, Heard::Unknown))
-            {
-                words.heard = Heard::Part(String::new());
-                words.written = true;
-                changed = true;
-            }
-            if changed {
-                entry.interrupted = true;
+        let session = self.session;
+        for entry in self.entries.iter_mut().filter(|entry| entry.session == session) {
+            if entry.lacks_words() && entry.answered && now < entry.at + WORDS_LIMIT {
+                entry.lose_words();
                 told.extend(entry.tell());
+            } else if entry.speaker == Some(Speaker::Agent) && !sounding.contains(&entry.item) {
+                told.extend(entry.unheard());
             }
         }
-        let session = self.session;
         self.speech = None;
         self.entries.retain(|entry| {
-            let unfinished = entry.session == session
-                && entry.speaker == Some(Speaker::Caller)
-                && entry.parts.iter().any(|(_, words)| !words.written);
+            let unfinished = entry.session == session && entry.lacks_words();
             !unfinished && entry.speaker.is_some() && !entry.parts.is_empty()
         });
         self.session += 1;
@@ -249,10 +279,9 @@ impl Transcript {
     }
 
     /// Keeps no more than this many entries; the oldest are dropped once nothing about them will change.
-    pub(crate) fn trim(&mut self, limit: usize) {
-        while self.entries.len() > limit
-            && self.entries.front().and_then(Entry::tell).is_none_or(|entry| entry.complete)
-        {
+    pub(crate) fn trim(&mut self, now: Duration, limit: usize) {
+        let settled = |entry: &Entry| now >= entry.at + SETTLED || entry.tell().is_none_or(|entry| entry.complete);
+        while self.entries.len() > limit && self.entries.front().is_some_and(settled) {
             let dropped = self.entries.pop_front();
             self.dropped += u64::from(dropped.is_some_and(|entry| entry.speaker.is_some() && !entry.parts.is_empty()));
         }
@@ -265,7 +294,14 @@ impl Transcript {
 
     /// The whole conversation. What was never settled counts as not heard.
     pub(crate) fn finish(&self) -> Vec<TranscriptEntry> {
-        self.entries.iter().filter_map(Entry::tell).filter(|entry| !entry.generated.is_empty()).collect()
+        let told = |entry: &TranscriptEntry| !entry.generated.is_empty() || entry.is_not_understood();
+        self.entries.iter().filter_map(Entry::tell).filter(told).collect()
+    }
+
+    /// The newest entries of the session, from the newest on.
+    fn recent(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let session = self.session;
+        self.entries.iter_mut().rev().take(RECENT).filter(move |entry| entry.session == session)
     }
 
     fn entry(&self, item: &ItemId) -> Option<TranscriptEntry> {
@@ -300,7 +336,7 @@ impl Transcript {
 
 impl Entry {
     fn new(session: u32, item: &ItemId, speaker: Option<Speaker>, at: Duration) -> Self {
-        Self { item: item.clone(), session, speaker, at, parts: Vec::new(), interrupted: false }
+        Self { item: item.clone(), session, speaker, at, parts: Vec::new(), interrupted: false, answered: false }
     }
 
     fn words(&mut self, part: u32) -> &mut Words {
@@ -312,6 +348,31 @@ impl Entry {
             }
         };
         &mut self.parts[place].1
+    }
+
+    /// It is the caller's, and not all its words have come.
+    fn lacks_words(&self) -> bool {
+        self.speaker == Some(Speaker::Caller)
+            && (self.parts.is_empty() || self.parts.iter().any(|(_, words)| !words.written))
+    }
+
+    /// Its words will not come.
+    fn lose_words(&mut self) {
+        self.words(0);
+        self.interrupted = true;
+        for (_, words) in &mut self.parts {
+            (words.written, words.heard) = (true, Heard::All);
+        }
+    }
+
+    /// What is not known to be heard never will be. Gives the entry where that is news.
+    fn unheard(&mut self) -> Option<TranscriptEntry> {
+        let mut changed = false;
+        for (_, words) in self.parts.iter_mut().filter(|(_, words)| matches!(words.heard, Heard::Unknown)) {
+            (words.written, words.heard, changed) = (true, Heard::Part(String::new()), true);
+        }
+        self.interrupted |= changed;
+        changed.then(|| self.tell()).flatten()
     }
 
     fn tell(&self) -> Option<TranscriptEntry> {

@@ -98,8 +98,12 @@ async fn the_transcript_stands_in_the_order_of_the_conversation() {
     call.until("provider-problem").await;
     let report = call.hang_up().await;
     let said: Vec<_> = report.transcript.iter().map(|entry| (entry.speaker, entry.generated.as_str())).collect();
-    assert_eq!(said, [(Speaker::Caller, "When are you open?"), (Speaker::Agent, "From nine to six.")]);
+    let expected =
+        [(Speaker::Caller, "When are you open?"), (Speaker::Agent, "From nine to six."), (Speaker::Caller, "")];
+    assert_eq!(said, expected);
     assert!(report.transcript.iter().all(|entry| entry.complete && entry.heard == entry.generated));
+    let lost: Vec<_> = report.transcript.iter().map(|entry| entry.is_not_understood()).collect();
+    assert_eq!(lost, [false, false, true]);
 }
 
 #[tokio::test(start_paused = true)]

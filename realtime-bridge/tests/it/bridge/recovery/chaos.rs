@@ -8,10 +8,10 @@ use realtime_bridge::{
     audio::{AudioFormat, AudioFrame},
     media::{MarkId, MediaCommand, MediaEvent, MediaStart},
     realtime::{
-        Capabilities, ConnectError, ItemId, ItemKind, NewItem, RealtimeCommand, RealtimeEvent, ResponseId,
-        ResponseOutcome, ResponseStatus, SessionInfo, ToolCall,
+        Capabilities, ItemId, ItemKind, NewItem, RealtimeCommand, RealtimeEvent, ResponseId, ResponseOutcome,
+        ResponseStatus, SessionInfo, ToolCall,
     },
-    relay::{CallCommand, CallConfig, LinkAction, Relay, ToolAction, ToolOutcome},
+    relay::{Again, CallCommand, CallConfig, LinkAction, Relay, ToolAction, ToolOutcome},
     tool::ToolOptions,
 };
 use std::time::{Duration, Instant};
@@ -108,8 +108,7 @@ impl World {
             }
             Step::Opened(false) if self.opening => {
                 self.opening = false;
-                let error = ConnectError::Status { status: 503, retry_after: None };
-                self.relay.handle_session_failed(now, &error, false);
+                self.relay.handle_session_failed(now, Again::NotBefore(now));
             }
             Step::Say => self.relay.handle_command(now, CallCommand::Say("Listen.".into())),
             Step::Interrupt => self.relay.handle_command(now, CallCommand::Interrupt),
@@ -188,8 +187,9 @@ impl World {
     fn drain(&mut self) {
         while let Some(action) = self.relay.poll_link() {
             match action {
-                LinkAction::Leave(_) => self.session = None,
+                LinkAction::Leave { .. } => self.session = None,
                 LinkAction::Open => self.opening = true,
+                LinkAction::Proven => {}
                 LinkAction::Switch => self.session = Some(Session::default()),
                 other => panic!("{other:?}"),
             }

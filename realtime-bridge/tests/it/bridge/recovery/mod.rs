@@ -1,9 +1,11 @@
 //! A model that is lost is a pause, not the end.
 
 mod chaos;
+mod endpoints;
 mod phases;
 mod rotation;
 mod story;
+mod voice;
 
 use proptest::{collection::vec, prelude::*};
 use tokio::runtime::Builder;

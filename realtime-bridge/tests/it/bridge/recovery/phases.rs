@@ -20,13 +20,13 @@ use tokio::{
 use super::super::{Call, MS, S, greeting, quiet, settle};
 
 /// A call that can open other sessions, and where they are opened.
-async fn call(config: CallConfig) -> (Call, MemoryProvider) {
+pub(super) async fn call(config: CallConfig) -> (Call, MemoryProvider) {
     let (client, provider) = MemoryClient::new();
     let endpoints = Endpoints::new(client, SessionConfig::default());
     call_with(config, endpoints, provider).await
 }
 
-async fn call_with(
+pub(super) async fn call_with(
     config: CallConfig,
     endpoints: Endpoints<realtime_bridge::realtime::memory::MemorySession>,
     mut provider: MemoryProvider,
@@ -54,11 +54,11 @@ async fn lost(call: &mut Call, provider: &mut MemoryProvider) -> MemoryModel {
     provider.accept().await.unwrap()
 }
 
-fn voice(byte: u8, frames: usize) -> Vec<AudioFrame> {
+pub(super) fn voice(byte: u8, frames: usize) -> Vec<AudioFrame> {
     vec![AudioFrame::raw(AudioFormat::MuLaw, vec![byte; 160]); frames]
 }
 
-async fn speak(caller: &Caller, frames: Vec<AudioFrame>) {
+pub(super) async fn speak(caller: &Caller, frames: Vec<AudioFrame>) {
     for frame in frames {
         caller.send(frame).await.unwrap();
         sleep(20 * MS).await;
@@ -66,7 +66,7 @@ async fn speak(caller: &Caller, frames: Vec<AudioFrame>) {
 }
 
 /// What the session is told of the caller's voice, as (byte, length).
-fn voices(model: &mut MemoryModel) -> Vec<(u8, Duration)> {
+pub(super) fn voices(model: &mut MemoryModel) -> Vec<(u8, Duration)> {
     let mut voices: Vec<(u8, Duration)> = Vec::new();
     while let Some(command) = model.try_recv() {
         if let RealtimeCommand::Append(frame) = command {

@@ -5,7 +5,7 @@ use realtime_bridge::{
     bridge::{Bridge, Endpoints},
     media::memory::line,
     realtime::{
-        Capabilities, RealtimeClient, RealtimeCommand, SessionConfig,
+        Capabilities, ProviderError, RealtimeClient, RealtimeCommand, RealtimeEvent, ResponseStatus, SessionConfig,
         memory::{MemoryClient, MemoryModel},
     },
     relay::{CallConfig, ConversationMemory, MemoryLimits, Speaker},
@@ -16,6 +16,20 @@ use super::super::{MS, S};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const TURNS_APART: Duration = Duration::from_secs(20);
+
+/// Before each such turn there is one that comes to nothing.
+const SPOILT_EVERY: usize = 10;
+
+/// A turn whose words nobody makes out, and whose answer fails when it has words and no voice.
+async fn spoil(model: &mut MemoryModel) {
+    let item = model.speech_started().await;
+    model.speech_stopped(&item).await;
+    let error = ProviderError::new("transcription_error", "audio_unintelligible", "no words");
+    model.emit(RealtimeEvent::UserTranscriptFailed { item, error }).await;
+    let answer = model.begin(None).await;
+    model.words(&answer, "Spoilt.").await;
+    model.done(&answer, ResponseStatus::Cancelled).await;
+}
 
 /// Answers a turn every twenty seconds until its session is closed, or the caller has said enough. Gives the number of
 /// turns so far.
@@ -30,6 +44,9 @@ async fn talk(model: &mut MemoryModel, mut turn: usize, turns: usize, began: Ins
                 None => return turn,
             },
             () = tokio::time::sleep_until(due) => {
+                if turn.is_multiple_of(SPOILT_EVERY) {
+                    spoil(model).await;
+                }
                 model.caller_says(&format!("Question {turn}?")).await;
                 sleep(300 * MS).await;
                 model.say(None, &format!("Answer {turn}."), 3 * S).await;
@@ -90,12 +107,15 @@ async fn a_call_of_four_hours_outlives_its_sessions_and_stays_small() {
     assert_eq!(report.reason.name(), "caller-hung-up");
     assert!(report.duration >= 4 * 60 * MINUTE);
     assert_eq!((sessions, lost, report.stats.rotations), (5, 0, 4));
-    assert_eq!(told, 2 * turns, "each entry was told");
+    let spoilt = 2 * turns / SPOILT_EVERY;
+    assert_eq!(told, 2 * turns + spoilt, "each entry was told, once to its end");
     // The newest are kept, in order, and what was dropped is counted.
     assert_eq!(report.transcript.len(), 200);
-    assert_eq!(report.transcript_dropped, 2 * 720 - 200);
-    for (index, pair) in report.transcript.chunks(2).enumerate() {
-        let turn = turns - 100 + index;
+    assert_eq!(report.transcript_dropped, 2 * 720 + spoilt as u64 - 200);
+    let (good, bad): (Vec<_>, Vec<_>) = report.transcript.iter().partition(|entry| !entry.heard.is_empty());
+    assert_eq!(bad.len(), 18, "of the last ninety turns nine were spoilt");
+    for (index, pair) in good.chunks(2).enumerate() {
+        let turn = turns - good.len() / 2 + index;
         let said: Vec<_> = pair.iter().map(|entry| (entry.speaker, entry.heard.clone())).collect();
         let expected = [(Speaker::Caller, format!("Question {turn}?")), (Speaker::Agent, format!("Answer {turn}."))];
         assert_eq!(said, expected);
@@ -141,4 +161,45 @@ async fn a_session_is_left_in_a_quiet_moment_and_the_next_one_hears_the_caller_a
     };
     let (report, ()) = tokio::join!(bridge.run(), scene);
     assert_eq!((report.stats.rotations, report.stats.sessions_lost), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_not_left_before_the_callers_words_have_come() {
+    let (line, caller) = line(AudioFormat::MuLaw);
+    let capabilities = Capabilities::client_driven().with_session_limit(20 * MINUTE);
+    let (client, mut provider) = MemoryClient::new();
+    let client = client.with_capabilities(capabilities);
+    let session = client.connect(&SessionConfig::default()).await.unwrap();
+    let config = CallConfig::default().with_greeting(None).with_idle(None).with_no_media(60 * MINUTE);
+    let bridge = Bridge::with_config(line, session, config).unwrap();
+    let bridge = bridge.with_endpoints(Endpoints::new(client, SessionConfig::default()));
+    let handle = bridge.handle();
+    let scene = async {
+        let mut old = provider.accept().await.unwrap();
+        sleep(10 * MINUTE - S).await;
+        let question = old.speech_started().await;
+        old.speech_stopped(&question).await;
+        old.say(None, "We are open from nine to six.", 3 * S).await;
+        let new = provider.accept().await.unwrap();
+        sleep(4 * S).await;
+        assert!(!old.is_closed(), "what the caller has said is not known yet");
+        old.user_transcript(&question, "When are you open?").await;
+        sleep(300 * MS).await;
+        assert!(old.is_closed());
+        // Words that never come are not waited for.
+        let mut old = new;
+        sleep(9 * MINUTE + 58 * S).await;
+        let question = old.speech_started().await;
+        old.speech_stopped(&question).await;
+        old.say(None, "On every day.", S).await;
+        let new = provider.accept().await.unwrap();
+        sleep(10 * S).await;
+        assert!(old.is_closed());
+        handle.hang_up().await.unwrap();
+        caller.closed().await;
+        drop(new);
+    };
+    let (report, ()) = tokio::join!(bridge.run(), scene);
+    assert_eq!((report.stats.rotations, report.stats.sessions_lost), (2, 0));
+    assert_eq!(report.transcript[0].heard, "When are you open?");
 }

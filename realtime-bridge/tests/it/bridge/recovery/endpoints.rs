@@ -1,0 +1,191 @@
+//! Which endpoint is asked, when, and who is to blame.
+
+use realtime_bridge::{
+    bridge::Endpoints,
+    realtime::{
+        BreakerConfig, Capabilities, CloseReason, ConnectError, EndpointHealth, NewItem, ProviderError, ResponseStatus,
+        SessionConfig, SessionError,
+        memory::{ConnectScript, MemoryClient, MemoryProvider, MemorySession, pair},
+    },
+    relay::{EndReason, GapFiller, Recovery},
+};
+use tokio::time::{Duration, Instant, sleep};
+
+use super::{
+    super::{Call, MS, S, quiet, settle},
+    phases::{call, call_with},
+};
+
+fn busy(retry_after: Option<Duration>) -> ConnectScript {
+    ConnectScript::Fail(ConnectError::Status { status: 429, retry_after })
+}
+
+fn dead() -> SessionError {
+    SessionError::Closed(CloseReason::new(Some(1011), "down"))
+}
+
+/// Two endpoints, the health of each, and where the sessions of each are opened.
+fn two() -> (Endpoints<MemorySession>, [EndpointHealth; 2], [MemoryProvider; 2]) {
+    let health = || EndpointHealth::new(BreakerConfig::default().with_failures(2, 60 * S).with_share(0.0));
+    let healths = [health(), health()];
+    let capabilities = Capabilities::client_driven().with_session_limit(20 * 60 * S);
+    let ((first, one), (second, other)) = (MemoryClient::new(), MemoryClient::new());
+    let endpoints = Endpoints::new(first.with_capabilities(capabilities.clone()), SessionConfig::default())
+        .with_health(healths[0].clone())
+        .or(second.with_capabilities(capabilities), SessionConfig::default().with_voice("cedar"))
+        .with_health(healths[1].clone());
+    (endpoints, healths, [one, other])
+}
+
+async fn call_to_two() -> (Call, MemoryProvider, MemoryProvider, [EndpointHealth; 2]) {
+    let (endpoints, healths, [first, second]) = two();
+    let (call, first) = call_with(quiet(), endpoints, first).await;
+    (call, first, second, healths)
+}
+
+/// The session is answered from, so that it is none that gives nothing.
+async fn answer(call: &mut Call) {
+    let (request, _) = call.asked().await;
+    call.model.say(Some(request), "Good morning.", S).await;
+    call.until("agent-silent").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_wants_to_be_left_alone_does_not_keep_the_next_from_being_asked() {
+    let (mut call, first, mut second, _) = call_to_two().await;
+    let since = Instant::now();
+    first.script(busy(Some(30 * S)));
+    call.model.caller_says("Hello?").await;
+    settle().await;
+    let model = std::mem::replace(&mut call.model, pair(&SessionConfig::default()).1);
+    model.fail(dead());
+    call.model = second.accept().await.unwrap();
+    assert!(since.elapsed() <= 2 * MS, "it took {:?}", since.elapsed());
+    answer(&mut call).await;
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_is_not_asked_before_it_wants_to_be() {
+    let (mut call, first, mut second, _) = call_to_two().await;
+    let since = Instant::now();
+    first.script(busy(Some(10 * S)));
+    (0..50).for_each(|_| second.script(busy(None)));
+    call.model.error(ProviderError::new("invalid_request_error", "session_expired", "over")).await;
+    let mut first = first;
+    call.model = tokio::select! {
+        model = first.accept() => model.unwrap(),
+        _ = second.accept() => panic!("it refuses"),
+    };
+    assert!(since.elapsed() >= 10 * S && since.elapsed() <= 15 * S, "it was asked after {:?}", since.elapsed());
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_an_endpoint_that_comes_back_too_late() {
+    let (mut call, provider) = call(quiet()).await;
+    let since = Instant::now();
+    provider.script(busy(Some(30 * S)));
+    call.model.error(ProviderError::new("invalid_request_error", "session_expired", "over")).await;
+    let report = call.over("model-unreachable").await;
+    assert!(since.elapsed() <= 2 * MS, "the caller waited for {:?}", since.elapsed());
+    let EndReason::ModelUnreachable { attempts, .. } = report.reason else { unreachable!() };
+    assert_eq!(attempts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_connects_and_stalls_is_left_for_the_other() {
+    let (mut call, _first, mut second, healths) = call_to_two().await;
+    let since = Instant::now();
+    call.model.caller_says("Hello?").await;
+    call.model = second.accept().await.unwrap();
+    assert_eq!(since.elapsed(), 6 * S);
+    assert_eq!(call.model.config().voice, "cedar");
+    answer(&mut call).await;
+    assert!(!healths[1].is_open());
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_refuses_is_left_for_the_other() {
+    let (mut call, _first, mut second, _) = call_to_two().await;
+    let limit = ProviderError::new("rate_limit_error", "rate_limit_exceeded", "Please try again in 20s.");
+    let since = Instant::now();
+    call.model.caller_says("Hello?").await;
+    let made = call.model.begin(None).await;
+    call.model.done(&made, ResponseStatus::Failed(limit)).await;
+    call.model = second.accept().await.unwrap();
+    assert!(since.elapsed() <= 2 * MS, "it took {:?}", since.elapsed());
+    answer(&mut call).await;
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_a_caller_waits_is_counted_over_all_sessions_that_give_nothing() {
+    let (mut call, mut provider) = call(quiet()).await;
+    let since = Instant::now();
+    call.model.caller_says("Hello?").await;
+    let mut sessions = 0;
+    let report = loop {
+        tokio::select! {
+            biased;
+            report = call.run.join_next() => break report.unwrap().unwrap(),
+            model = provider.accept() => {
+                call.model = model.unwrap();
+                sessions += 1;
+            }
+        }
+    };
+    assert_eq!(report.reason.name(), "model-unreachable");
+    assert!(sessions >= 3);
+    // The first stall, the budget, and what is left of the last session's time.
+    assert!(since.elapsed() <= (6 + 20 + 6) * S, "the caller waited for {:?}", since.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_nobody_asked_for_anything_counts_for_no_time_that_a_caller_waited() {
+    let (mut call, mut provider) = call(quiet()).await;
+    for _ in 0..4 {
+        call.model.error(ProviderError::new("invalid_request_error", "session_expired", "over")).await;
+        call.model = provider.accept().await.unwrap();
+        sleep(60 * S).await;
+    }
+    call.model.caller_says("Hello?").await;
+    call.model = provider.accept().await.unwrap();
+    let (request, items) = call.asked().await;
+    assert!(items.contains(&NewItem::User("Hello?".into())), "{items:?}");
+    call.model.say(Some(request), "Good morning.", S).await;
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silence_counts_from_where_it_began() {
+    let config = quiet().with_recovery(Recovery::default().with_filler(GapFiller::HoldTone, 800 * MS));
+    let (mut call, mut provider) = call(config).await;
+    provider.script(ConnectScript::AnswerAfter(3 * S));
+    call.model.caller_says("Hello?").await;
+    call.until("model-lost").await;
+    sleep(300 * MS).await;
+    assert!(call.caller.heard_total() >= 20 * MS, "the caller has waited for six seconds already");
+    call.model = provider.accept().await.unwrap();
+    answer(&mut call).await;
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_endpoint_of_the_session_is_to_blame_and_not_that_of_the_next() {
+    let (mut call, first, mut second, healths) = call_to_two().await;
+    first.script(ConnectScript::Fail(ConnectError::Timeout { limit: S, waiting_for: "anything" }));
+    sleep(10 * 60 * S - S).await;
+    // It is time for another session, which the second gives; the agent is speaking.
+    let made = call.model.begin(None).await;
+    call.model.speak(&made, 20 * S).await;
+    let next = second.accept().await.unwrap();
+    settle().await;
+    assert!(!healths[0].is_open());
+    std::mem::replace(&mut call.model, next).fail(dead());
+    settle().await;
+    assert!(healths[0].is_open() && !healths[1].is_open());
+    answer(&mut call).await;
+    call.hang_up().await;
+}
