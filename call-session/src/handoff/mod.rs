@@ -36,6 +36,7 @@ mod news;
 mod plan;
 mod ports;
 mod runner;
+mod strangers;
 mod strategy;
 mod supervise;
 mod telephone;

@@ -13,6 +13,7 @@ use super::{
     news::{any_leg_arrived, any_leg_ended, leg_progress, room_name},
     plan::Candidate,
     ports::{CallerAgent, Clock, Detection, Dial, LineError, Telephone},
+    strangers,
 };
 use crate::{
     call::{
@@ -53,7 +54,7 @@ pub struct HandoffRunner<S: ?Sized> {
     node: NodeId,
 }
 
-impl<S: SessionStore + ?Sized> HandoffRunner<S> {
+impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
     /// A runner of this server.
     #[must_use]
     pub fn new(
@@ -214,12 +215,15 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
             }
             _ => None,
         };
-        // A number that was called before is called again as another leg.
-        let persons = call.legs.values().filter_map(|leg| leg.call.clone());
-        let known: Vec<_> = persons.chain(call.supervisors.values().filter_map(|leg| leg.call.clone())).collect();
+        let store = Arc::clone(&self.store);
         tracing::debug!(%session, effect = effect.name(), "handing over");
         Some(Box::pin(async move {
-            let done = perform(&*telephone, &*agent, session, now, &effect, dial.as_ref(), &known).await;
+            let done = match (&effect, &dial) {
+                (Effect::FindLeg { leg, since, .. }, Some(dial)) => {
+                    find_leg(&*store, &*telephone, *leg, dial, *since).await
+                }
+                _ => perform(&*telephone, &*agent, session, now, &effect, dial.as_ref()).await,
+            };
             (effect, done)
         }))
     }
@@ -339,7 +343,6 @@ async fn perform(
     now: Timestamp,
     effect: &Effect,
     dial: Option<&Dial>,
-    known: &[CallSid],
 ) -> Done {
     match (effect, dial) {
         (Effect::SayFarewell { words, limit }, _) => {
@@ -361,17 +364,6 @@ async fn perform(
             Err(LineError::Unknown) => done(false, News::Nothing),
             Err(LineError::NotDone | LineError::NotInProgress) => done(false, News::NotPlaced(*leg)),
         },
-        (Effect::FindLeg { leg, since, .. }, Some(dial)) => match telephone.find(dial, *since).await {
-            Ok(mut found) => {
-                found.retain(|(call, _)| !known.contains(call));
-                // Two could be anybody's. Their callbacks will tell which is ours.
-                match found.as_slice() {
-                    [(call, status)] => done(true, News::Leg(*leg, call.clone(), status.clone())),
-                    _ => done(true, News::Nothing),
-                }
-            }
-            Err(_) => done(false, News::Nothing),
-        },
         (Effect::EndLeg { leg, call, answered }, _) => end_leg(telephone, *leg, call, *answered).await,
         (Effect::RedirectCaller { call, .. }, _) => {
             done(telephone.redirect(session, call).await.is_ok(), News::Nothing)
@@ -386,7 +378,23 @@ async fn perform(
             let (well, seen) = look(telephone, session, now, caller.as_ref(), legs, *room).await;
             done(well, News::Seen(Box::new(seen)))
         }
-        (Effect::Dial { .. } | Effect::FindLeg { .. }, None) => done(false, News::Nothing),
+        (Effect::Dial { .. } | Effect::FindLeg { .. }, _) => done(false, News::Nothing),
+    }
+}
+
+/// Looks for a leg that may have been dialled.
+async fn find_leg<S: SessionStore + ?Sized>(
+    store: &S,
+    telephone: &dyn Telephone,
+    leg: LegId,
+    dial: &Dial,
+    since: Timestamp,
+) -> Done {
+    let Ok(found) = telephone.find(dial, since).await else { return done(false, News::Nothing) };
+    match strangers::ours(store, dial, since, found).await {
+        Ok(Some((call, status))) => done(true, News::Leg(leg, call, status)),
+        Ok(None) => done(true, News::Nothing),
+        Err(_) => done(false, News::Nothing),
     }
 }
 

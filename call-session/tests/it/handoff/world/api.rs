@@ -11,9 +11,9 @@ use call_session::{
 };
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
-use twilio_twiml::{sid::CallSid, words::CallStatus};
+use twilio_twiml::{phone::Address, sid::CallSid, words::CallStatus};
 
-use super::{At, Door, EPOCH, Leg, Weather, World, over};
+use super::{At, Door, EPOCH, Weather, World, over};
 
 impl World {
     /// A step of the runner: the server may die here.
@@ -105,17 +105,23 @@ impl Clock for World {
 impl Telephone for World {
     async fn dial(&self, dial: &Dial) -> Result<CallSid, LineError> {
         let (done, error) = self.api("dial").await;
+        if !done && error == Some(LineError::Unknown) && self.with(|chance| chance.percent(50)) {
+            self.stranger(dial.to.clone()).await;
+        }
         let call = self.store.inner().summary(self.session).await.unwrap().unwrap();
         let role = call.supervisors.get(&dial.leg).map(|leg| leg.role);
         let cold = dial.detection == Detection::Before && role.is_none();
-        let sid = if done { Some(self.place(dial.leg, false, cold, role)) } else { None };
+        let sid = if done { Some(self.place(dial.leg, dial.to.clone(), false, cold, role)) } else { None };
         let sid = self.answer(sid, error).await?;
         sid.ok_or(LineError::NotDone)
     }
 
     async fn end(&self, call: &CallSid, answered: bool) -> Result<CallStatus, LineError> {
         let (done, error) = self.api("end").await;
-        let leg = self.state().legs.iter().position(|leg| leg.sid == *call).unwrap();
+        let Some(leg) = self.state().legs.iter().position(|leg| leg.sid == *call) else {
+            self.wrong("a leg of another call is ended");
+            return self.answer(CallStatus::Completed, error).await;
+        };
         let status = self.state().legs[leg].status.clone();
         // Twilio says one or the other of a call that is over, or that was answered meanwhile.
         let refused = self.with(|chance| chance.percent(50));
@@ -177,18 +183,25 @@ impl Telephone for World {
         let status = if *call == self.caller {
             if self.caller_gone() { CallStatus::Completed } else { CallStatus::InProgress }
         } else {
-            self.state().legs.iter().find(|leg| leg.sid == *call).unwrap().status.clone()
+            let leg = self.state().legs.iter().find(|leg| leg.sid == *call).map(|leg| leg.status.clone());
+            leg.unwrap_or(CallStatus::InProgress)
         };
         self.answer(Some(status), error).await
     }
 
-    async fn find(&self, dial: &Dial, _since: Timestamp) -> Result<Vec<(CallSid, CallStatus)>, LineError> {
+    /// By numbers and time, as Twilio's list is: with legs of other calls, and late.
+    async fn find(&self, dial: &Dial, since: Timestamp) -> Result<Vec<(CallSid, CallStatus)>, LineError> {
         let (_, error) = self.api("find").await;
         let found = {
             let state = self.state();
-            // The list lags.
-            let shown = |leg: &&Leg| leg.id == dial.leg && leg.created.elapsed() > Duration::from_secs(2);
-            state.legs.iter().filter(shown).map(|leg| (leg.sid.clone(), leg.status.clone())).collect()
+            let fits = |to: &Address, created: Instant| {
+                let at = EPOCH.parse::<Timestamp>().unwrap() + (created - self.began);
+                *to == dial.to && at >= since && created.elapsed() > Duration::from_secs(2)
+            };
+            let legs = state.legs.iter().filter(|leg| fits(&leg.to, leg.created));
+            let legs = legs.map(|leg| (leg.sid.clone(), leg.status.clone()));
+            let strangers = state.strangers.iter().filter(|stranger| fits(&stranger.to, stranger.created));
+            legs.chain(strangers.map(|stranger| (stranger.sid.clone(), CallStatus::InProgress))).collect()
         };
         self.answer(found, error).await
     }
