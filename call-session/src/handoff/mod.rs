@@ -49,7 +49,9 @@ pub use news::{
     room_name, room_progress, take_back, verdict,
 };
 pub use plan::{AfterPerson, Briefing, Candidate, Company, HandoffPlan, Limits, Route};
-pub use ports::{CallerAgent, Clock, Detection, Dial, LineError, NoAgent, SystemClock, Telephone};
+pub use ports::{
+    CallerAgent, Clock, Detection, Dial, LineError, NoAgent, NoRoster, OpenRoster, Roster, SystemClock, Telephone,
+};
 pub use runner::{HandoffRunner, RunEnd};
 pub use strategy::{
     Ask, Availability, ConferenceRedirect, DirectDial, HandoffSettings, HandoffStrategy, NoOne, Person, SipRefer,

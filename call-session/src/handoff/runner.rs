@@ -12,7 +12,7 @@ use super::{
     machine::{Decision, Effect, decide},
     news::{any_leg_arrived, any_leg_ended, leg_progress, room_name},
     plan::Candidate,
-    ports::{CallerAgent, Clock, Detection, Dial, LineError, Telephone},
+    ports::{CallerAgent, Clock, Detection, Dial, LineError, OpenRoster, Roster, Telephone},
     strangers,
 };
 use crate::{
@@ -51,6 +51,7 @@ pub struct HandoffRunner<S: ?Sized> {
     telephone: Arc<dyn Telephone>,
     agent: Arc<dyn CallerAgent>,
     clock: Arc<dyn Clock>,
+    roster: Arc<dyn Roster>,
     node: NodeId,
 }
 
@@ -64,7 +65,14 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
         clock: Arc<dyn Clock>,
         node: NodeId,
     ) -> Self {
-        Self { store, telephone, agent, clock, node }
+        Self { store, telephone, agent, clock, roster: Arc::new(OpenRoster), node }
+    }
+
+    /// Sets who knows whether a person is free; without, all are.
+    #[must_use]
+    pub fn with_roster(mut self, roster: Arc<dyn Roster>) -> Self {
+        self.roster = roster;
+        self
     }
 
     /// Performs the handoff of a call to its end, which is when all the legs it dialled are over. If another server has it,
@@ -85,6 +93,9 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
             while let Some((effect, done)) = doing.finished.pop_front() {
                 if let Some(desk) = &mut desk {
                     desk.end(&effect, done.well, self.clock.now());
+                    if let News::Free(free) = done.news {
+                        desk.hear(&effect, free, self.clock.now());
+                    }
                 }
                 doing.beside(self.note(session, &done)).await?;
             }
@@ -174,7 +185,7 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
 
     /// What came of something. The store has to have it before the next decision; until then nothing is decided.
     async fn note(&self, session: SessionId, done: &Done) -> Result<(), UpdateError> {
-        if let News::Nothing = done.news {
+        if let News::Nothing | News::Free(_) = done.news {
             return Ok(());
         }
         loop {
@@ -215,10 +226,14 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
             }
             _ => None,
         };
-        let store = Arc::clone(&self.store);
+        let (store, roster) = (Arc::clone(&self.store), Arc::clone(&self.roster));
         tracing::debug!(%session, effect = effect.name(), "handing over");
         Some(Box::pin(async move {
             let done = match (&effect, &dial) {
+                (Effect::KeepFree { candidate, .. }, _) => match roster.keep_free(session, candidate).await {
+                    Ok(free) => done(true, News::Free(free)),
+                    Err(_) => done(false, News::Nothing),
+                },
                 (Effect::FindLeg { leg, since, .. }, Some(dial)) => {
                     find_leg(&*store, &*telephone, *leg, dial, *since).await
                 }
@@ -261,6 +276,7 @@ struct Done {
 #[derive(Debug)]
 enum News {
     Nothing,
+    Free(bool),
     FarewellOver,
     Told,
     Leg(LegId, CallSid, CallStatus),
@@ -283,7 +299,7 @@ struct Seen {
 impl News {
     fn events(&self, call: &CallSession) -> Vec<SessionEvent> {
         match self {
-            Self::Nothing => Vec::new(),
+            Self::Nothing | Self::Free(_) => Vec::new(),
             Self::FarewellOver => vec![HandoffEvent::FarewellOver.into()],
             Self::Told => vec![HandoffEvent::Told.into()],
             Self::Leg(id, sid, status) => leg_progress(call, *id, sid, status),
@@ -378,7 +394,7 @@ async fn perform(
             let (well, seen) = look(telephone, session, now, caller.as_ref(), legs, *room).await;
             done(well, News::Seen(Box::new(seen)))
         }
-        (Effect::Dial { .. } | Effect::FindLeg { .. }, _) => done(false, News::Nothing),
+        (Effect::Dial { .. } | Effect::FindLeg { .. } | Effect::KeepFree { .. }, _) => done(false, News::Nothing),
     }
 }
 

@@ -7,7 +7,7 @@ mod persons;
 mod strangers;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -162,6 +162,10 @@ struct State {
     gone: Option<Instant>,
     legs: Vec<Leg>,
     strangers: Vec<Stranger>,
+    /// Who had another caller when that was last asked.
+    elsewhere: HashSet<Address>,
+    /// Of whom it was asked.
+    asked_of: HashSet<Address>,
     conference: u32,
     told: u32,
     crash_in: Option<u32>,
@@ -214,6 +218,8 @@ impl World {
             gone: None,
             legs: Vec::new(),
             strangers: Vec::new(),
+            elsewhere: HashSet::new(),
+            asked_of: HashSet::new(),
             conference: 0,
             told: 0,
             crash_in: None,

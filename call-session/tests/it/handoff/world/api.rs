@@ -5,7 +5,7 @@ use std::{future::pending, time::Duration};
 use async_trait::async_trait;
 use call_session::{
     call::SupervisorRole,
-    handoff::{CallerAgent, Clock, Detection, Dial, LineError, NoAgent, Telephone},
+    handoff::{CallerAgent, Candidate, Clock, Detection, Dial, LineError, NoAgent, NoRoster, Roster, Telephone},
     id::SessionId,
     store::SessionStore,
 };
@@ -256,5 +256,30 @@ impl CallerAgent for World {
         self.stream_is_left();
         self.step().await;
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Roster for World {
+    async fn keep_free(&self, _session: SessionId, candidate: &Candidate) -> Result<bool, NoRoster> {
+        self.step().await;
+        let (wait, free, unknown) = self.with(|chance| (chance.millis(5, 900), !chance.percent(15), chance.percent(8)));
+        sleep(wait).await;
+        if unknown {
+            return Err(NoRoster);
+        }
+        let to = candidate.to.clone();
+        {
+            let state = &mut *self.state();
+            state.asked_of.insert(to.clone());
+            if free {
+                state.elsewhere.remove(&to)
+            } else {
+                state.elsewhere.insert(to)
+            };
+        }
+        World::say(self, if free { "the person is free" } else { "the person has another caller" });
+        self.step().await;
+        Ok(free)
     }
 }

@@ -266,8 +266,16 @@ impl World {
             });
             (number, sid)
         };
-        let name = self.state().legs[number].name.clone();
+        let (name, offered_twice) = {
+            let state = self.state();
+            let leg = &state.legs[number];
+            let free = state.asked_of.contains(&leg.to) && !state.elsewhere.contains(&leg.to);
+            (leg.name.clone(), leg.role.is_none() && !free)
+        };
         self.say(format!("{name} is dialled"));
+        if offered_twice {
+            self.wrong(format!("{name} was not known to be free"));
+        }
         self.callback(|| Happening::Status(number, CallStatus::Queued));
         let wait = self.with(|chance| chance.millis(200, 1200));
         self.later(wait, Happening::LegRings(number));
