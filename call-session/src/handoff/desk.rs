@@ -10,10 +10,15 @@ use crate::id::{LegId, NodeId};
 /// The longest wait between two attempts at the same thing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long it is relied on that somebody is kept free: less than they are, for it is written down meanwhile.
+const KNOWN: Duration = Duration::from_secs(3);
+
 /// Something that is tried, maybe more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Task {
     Farewell,
+    /// Whether somebody is free, after so many were dialled.
+    KeepFree(usize),
     Dial(LegId),
     Find(LegId),
     End(LegId),
@@ -41,6 +46,13 @@ pub(super) struct Tried {
     pub(super) well: Option<Timestamp>,
 }
 
+/// Who is to be dialled next: of the handoff that was requested then, after so many legs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Next {
+    pub(super) requested: Timestamp,
+    pub(super) after: usize,
+}
+
 /// What a runner remembers of what it has tried.
 #[derive(Debug)]
 pub struct Desk {
@@ -52,13 +64,15 @@ pub struct Desk {
     tried: BTreeMap<Task, Tried>,
     /// Legs that only this runner can have dialled.
     mine: Vec<LegId>,
+    /// Whether the person who is to be dialled next is free, and when that was known.
+    freedom: Option<(Next, bool, Timestamp)>,
 }
 
 impl Desk {
     /// Nothing tried yet.
     #[must_use]
     pub const fn new(me: NodeId, since: Timestamp, inherited: bool) -> Self {
-        Self { me, since, inherited, tried: BTreeMap::new(), mine: Vec::new() }
+        Self { me, since, inherited, tried: BTreeMap::new(), mine: Vec::new(), freedom: None }
     }
 
     /// The server it is of.
@@ -70,6 +84,19 @@ impl Desk {
     /// A leg of this name may be proposed from here on, and by nobody else.
     pub fn offer(&mut self, leg: LegId) {
         self.mine.push(leg);
+    }
+
+    /// This person is free, or is not.
+    pub fn hear(&mut self, effect: &Effect, free: bool, now: Timestamp) {
+        if let Effect::KeepFree { requested, after, .. } = effect {
+            self.freedom = Some((Next { requested: *requested, after: *after }, free, now));
+        }
+    }
+
+    /// Whether this person is free, if that is known and still true.
+    pub(super) fn is_free(&self, next: Next, now: Timestamp) -> Option<bool> {
+        let (_, free, known) = self.freedom.filter(|(asked, ..)| *asked == next)?;
+        (!free || now <= after(known, KNOWN)).then_some(free)
     }
 
     pub(super) fn is_mine(&self, leg: LegId) -> bool {

@@ -3,6 +3,7 @@
 //! It looks at where things stand, not at what happened last. Whoever loads the call, on whichever server, comes to the
 //! same conclusion; an event that is lost, late or told twice only changes how soon.
 
+mod asking;
 mod refer;
 mod supervisors;
 
@@ -58,6 +59,15 @@ pub enum Effect {
         words: String,
         /// How long that may take.
         limit: Duration,
+    },
+    /// It is asked whether the person who is to be called next is free, and they are kept so.
+    KeepFree {
+        /// Whom.
+        candidate: Candidate,
+        /// When the handoff was requested.
+        requested: Timestamp,
+        /// How many legs it had before.
+        after: usize,
     },
     /// A person is called.
     Dial {
@@ -131,6 +141,7 @@ impl Effect {
     pub(super) const fn task(&self) -> Task {
         match self {
             Self::SayFarewell { .. } => Task::Farewell,
+            Self::KeepFree { after, .. } => Task::KeepFree(*after),
             Self::Dial { leg, .. } | Self::Refer { leg, .. } => Task::Dial(*leg),
             Self::FindLeg { leg, .. } => Task::Find(*leg),
             Self::EndLeg { leg, .. } => Task::End(*leg),
@@ -148,6 +159,7 @@ impl Effect {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::SayFarewell { .. } => "say-farewell",
+            Self::KeepFree { .. } => "keep-free",
             Self::Dial { .. } => "dial",
             Self::Refer { .. } => "refer",
             Self::FindLeg { .. } => "find-leg",
@@ -179,7 +191,7 @@ pub struct Decision {
 #[must_use]
 pub fn decide(call: &CallSummary, desk: &Desk, now: Timestamp, fresh: LegId) -> Decision {
     let Some(handoff) = &call.handoff else { return Decision { done: true, ..Decision::default() } };
-    let mut view = View { call, handoff, desk, now, decision: Decision::default() };
+    let mut view = View { call, handoff, desk, now, decision: Decision::default(), asks: None };
     view.legs_over();
     view.referrals_over();
     view.former_legs();
@@ -244,6 +256,8 @@ struct View<'a> {
     desk: &'a Desk,
     now: Timestamp,
     decision: Decision,
+    /// What has to be known before somebody is dialled.
+    asks: Option<Effect>,
 }
 
 /// What is written down.
@@ -398,40 +412,6 @@ impl<'a> View<'a> {
         self.desk.tried(Task::Dial(leg)).ended.unwrap_or(Timestamp::MIN)
     }
 
-    /// Nobody is being called.
-    fn ask_next(&mut self, fresh: LegId) {
-        let plan = &self.handoff.plan;
-        let last = self.handoff.legs.last().and_then(|id| self.leg(*id));
-        let next = match last {
-            None => 0,
-            // Of a leg that nobody ever saw the person knows nothing: asked again, but only once.
-            Some(leg) if self.unseen(leg) && !self.asked_twice(leg.candidate) => leg.candidate,
-            Some(leg) => leg.candidate + 1,
-        };
-        let late = self.now >= after(self.handoff.requested, plan.limits.search);
-        match plan.candidates.get(next) {
-            Some(candidate) if !late => {
-                self.propose(HandoffEvent::Dialing { leg: fresh, person: candidate.person.clone(), candidate: next });
-                if plan.route == Route::Direct && self.handoff.moving.is_none() {
-                    self.propose(HandoffEvent::Moving);
-                }
-            }
-            _ => {
-                let cause = last.and_then(|leg| leg.given_up.clone().or_else(|| leg.ended.clone()));
-                self.fail(cause.as_deref().unwrap_or("nobody"));
-            }
-        }
-    }
-
-    fn unseen(&self, leg: &PersonLeg) -> bool {
-        leg.call.is_none() && leg.given_up.as_deref() == Some(NEVER_PLACED)
-    }
-
-    fn asked_twice(&self, candidate: usize) -> bool {
-        let asked = self.handoff.legs.iter().filter_map(|id| self.leg(*id));
-        asked.filter(|leg| leg.candidate == candidate).count() > 1
-    }
-
     fn leg(&self, id: LegId) -> Option<&'a PersonLeg> {
         self.call.legs.get(&id)
     }
@@ -455,6 +435,9 @@ impl View<'_> {
         self.supervision();
         if self.handoff.under_way() && !self.call.status.is_terminal() {
             self.say_farewell();
+            if let Some(asks) = self.asks.take() {
+                self.start(asks, Duration::from_secs(1));
+            }
             self.dial();
             self.refer();
         }

@@ -36,18 +36,22 @@ mod news;
 mod plan;
 mod ports;
 mod runner;
+mod strangers;
 mod strategy;
 mod supervise;
 mod telephone;
+mod verdict;
 
 pub use desk::Desk;
 pub use machine::{Decision, Effect, decide};
 pub use news::{
-    LegPlace, Verdict, answer_leg, caller_fetched, caller_leaves_room, leg_machine, leg_place, leg_progress, referred,
-    request, room_name, room_progress, take_back, verdict,
+    LegPlace, answer_leg, caller_fetched, caller_leaves_room, leg_machine, leg_place, leg_progress, referred, request,
+    room_name, room_progress, take_back, verdict,
 };
 pub use plan::{AfterPerson, Briefing, Candidate, Company, HandoffPlan, Limits, Route};
-pub use ports::{CallerAgent, Clock, Detection, Dial, LineError, NoAgent, SystemClock, Telephone};
+pub use ports::{
+    CallerAgent, Clock, Detection, Dial, LineError, NoAgent, NoRoster, OpenRoster, Roster, SystemClock, Telephone,
+};
 pub use runner::{HandoffRunner, RunEnd};
 pub use strategy::{
     Ask, Availability, ConferenceRedirect, DirectDial, HandoffSettings, HandoffStrategy, NoOne, Person, SipRefer,
@@ -55,3 +59,4 @@ pub use strategy::{
 };
 pub use supervise::{coached, supervise};
 pub use telephone::{HandoffDoors, TwilioTelephone};
+pub use verdict::Verdict;

@@ -13,6 +13,7 @@ use super::{
     machine::closing,
     plan::{HandoffPlan, Route},
     supervise,
+    verdict::Verdict,
 };
 use crate::{
     call::{
@@ -110,56 +111,6 @@ pub fn answer_leg(call: &CallSession, id: LegId, sid: &CallSid, by: Option<&Answ
         events.extend(accept(call, id));
     }
     events
-}
-
-/// What a person answered to the briefing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// They take the call.
-    Accept,
-    /// They do not.
-    Decline,
-    /// It could not be understood, or nothing was said.
-    Unclear,
-}
-
-impl Verdict {
-    /// What a person said by keys or words, in Japanese or English. A key outweighs words.
-    ///
-    /// ```
-    /// use call_session::handoff::Verdict;
-    ///
-    /// assert_eq!(Verdict::of(Some("1"), None), Verdict::Accept);
-    /// assert_eq!(Verdict::of(None, Some("はい、お願いします")), Verdict::Accept);
-    /// assert_eq!(Verdict::of(None, Some("No, not now")), Verdict::Decline);
-    /// assert_eq!(Verdict::of(None, Some("hello?")), Verdict::Unclear);
-    /// ```
-    #[must_use]
-    pub fn of(keys: Option<&str>, words: Option<&str>) -> Self {
-        match keys.filter(|keys| !keys.is_empty()) {
-            Some("1") => return Self::Accept,
-            Some("2" | "9") => return Self::Decline,
-            Some(_) => return Self::Unclear,
-            None => {}
-        }
-        let words = words.unwrap_or_default().to_lowercase();
-        let says = |some: &[&str]| some.iter().any(|word| words.contains(word));
-        let word =
-            |some: &[&str]| words.split(|letter: char| !letter.is_alphanumeric()).any(|word| some.contains(&word));
-        // "No, yes" is no consent: whoever is in doubt is asked again.
-        if says(&["いいえ", "無理", "できません", "出られません", "だめ", "ダメ"])
-            || word(&["no", "not", "decline", "busy"])
-        {
-            Self::Decline
-        } else if says(&["はい", "お願いします", "つないで", "大丈夫", "受けます"])
-            || word(&["yes", "yeah", "accept", "okay", "ok", "sure"])
-        {
-            Self::Accept
-        } else {
-            Self::Unclear
-        }
-    }
 }
 
 /// A person has answered the briefing. Whether the acceptance came in time is seen in the call afterwards.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use twilio_twiml::{phone::Address, sid::CallSid, words::CallStatus};
 
+use super::plan::Candidate;
 use crate::{
     call::SupervisorRole,
     id::{LegId, SessionId},
@@ -172,6 +173,39 @@ pub trait CallerAgent: Send + Sync + Debug {
     /// [`LineError`]. Only after [`LineError::Unknown`] the caller may be moved all the same.
     async fn refer(&self, _session: SessionId, _to: &Address) -> Result<(), LineError> {
         Err(LineError::NotDone)
+    }
+}
+
+/// Nobody can say whether a person is free, for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("nobody can say whether the person is free")]
+pub struct NoRoster;
+
+/// Who else has the persons, or is about to. Asked right before each dial, since a plan may be minutes old by then.
+#[async_trait]
+pub trait Roster: Send + Sync + Debug {
+    /// Whether this person can be asked about the caller of this call now. If so, nobody else gets them for five seconds,
+    /// within which it is written down that they are dialled; from then on the call itself tells. Asked again when that took
+    /// longer, or when there was no answer.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoster`] while nobody knows, such as when a store does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped at any point, the person may be kept free in vain, for those seconds.
+    async fn keep_free(&self, session: SessionId, candidate: &Candidate) -> Result<bool, NoRoster>;
+}
+
+/// Persons whom nobody else dials: all are free.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenRoster;
+
+#[async_trait]
+impl Roster for OpenRoster {
+    async fn keep_free(&self, _: SessionId, _: &Candidate) -> Result<bool, NoRoster> {
+        Ok(true)
     }
 }
 

@@ -12,7 +12,8 @@ use super::{
     machine::{Decision, Effect, decide},
     news::{any_leg_arrived, any_leg_ended, leg_progress, room_name},
     plan::Candidate,
-    ports::{CallerAgent, Clock, Detection, Dial, LineError, Telephone},
+    ports::{CallerAgent, Clock, Detection, Dial, LineError, OpenRoster, Roster, Telephone},
+    strangers,
 };
 use crate::{
     call::{
@@ -50,10 +51,11 @@ pub struct HandoffRunner<S: ?Sized> {
     telephone: Arc<dyn Telephone>,
     agent: Arc<dyn CallerAgent>,
     clock: Arc<dyn Clock>,
+    roster: Arc<dyn Roster>,
     node: NodeId,
 }
 
-impl<S: SessionStore + ?Sized> HandoffRunner<S> {
+impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
     /// A runner of this server.
     #[must_use]
     pub fn new(
@@ -63,7 +65,14 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
         clock: Arc<dyn Clock>,
         node: NodeId,
     ) -> Self {
-        Self { store, telephone, agent, clock, node }
+        Self { store, telephone, agent, clock, roster: Arc::new(OpenRoster), node }
+    }
+
+    /// Sets who knows whether a person is free; without, all are.
+    #[must_use]
+    pub fn with_roster(mut self, roster: Arc<dyn Roster>) -> Self {
+        self.roster = roster;
+        self
     }
 
     /// Performs the handoff of a call to its end, which is when all the legs it dialled are over. If another server has it,
@@ -84,6 +93,9 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
             while let Some((effect, done)) = doing.finished.pop_front() {
                 if let Some(desk) = &mut desk {
                     desk.end(&effect, done.well, self.clock.now());
+                    if let News::Free(free) = done.news {
+                        desk.hear(&effect, free, self.clock.now());
+                    }
                 }
                 doing.beside(self.note(session, &done)).await?;
             }
@@ -173,7 +185,7 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
 
     /// What came of something. The store has to have it before the next decision; until then nothing is decided.
     async fn note(&self, session: SessionId, done: &Done) -> Result<(), UpdateError> {
-        if let News::Nothing = done.news {
+        if let News::Nothing | News::Free(_) = done.news {
             return Ok(());
         }
         loop {
@@ -214,12 +226,19 @@ impl<S: SessionStore + ?Sized> HandoffRunner<S> {
             }
             _ => None,
         };
-        // A number that was called before is called again as another leg.
-        let persons = call.legs.values().filter_map(|leg| leg.call.clone());
-        let known: Vec<_> = persons.chain(call.supervisors.values().filter_map(|leg| leg.call.clone())).collect();
+        let (store, roster) = (Arc::clone(&self.store), Arc::clone(&self.roster));
         tracing::debug!(%session, effect = effect.name(), "handing over");
         Some(Box::pin(async move {
-            let done = perform(&*telephone, &*agent, session, now, &effect, dial.as_ref(), &known).await;
+            let done = match (&effect, &dial) {
+                (Effect::KeepFree { candidate, .. }, _) => match roster.keep_free(session, candidate).await {
+                    Ok(free) => done(true, News::Free(free)),
+                    Err(_) => done(false, News::Nothing),
+                },
+                (Effect::FindLeg { leg, since, .. }, Some(dial)) => {
+                    find_leg(&*store, &*telephone, *leg, dial, *since).await
+                }
+                _ => perform(&*telephone, &*agent, session, now, &effect, dial.as_ref()).await,
+            };
             (effect, done)
         }))
     }
@@ -257,6 +276,7 @@ struct Done {
 #[derive(Debug)]
 enum News {
     Nothing,
+    Free(bool),
     FarewellOver,
     Told,
     Leg(LegId, CallSid, CallStatus),
@@ -279,7 +299,7 @@ struct Seen {
 impl News {
     fn events(&self, call: &CallSession) -> Vec<SessionEvent> {
         match self {
-            Self::Nothing => Vec::new(),
+            Self::Nothing | Self::Free(_) => Vec::new(),
             Self::FarewellOver => vec![HandoffEvent::FarewellOver.into()],
             Self::Told => vec![HandoffEvent::Told.into()],
             Self::Leg(id, sid, status) => leg_progress(call, *id, sid, status),
@@ -339,7 +359,6 @@ async fn perform(
     now: Timestamp,
     effect: &Effect,
     dial: Option<&Dial>,
-    known: &[CallSid],
 ) -> Done {
     match (effect, dial) {
         (Effect::SayFarewell { words, limit }, _) => {
@@ -361,17 +380,6 @@ async fn perform(
             Err(LineError::Unknown) => done(false, News::Nothing),
             Err(LineError::NotDone | LineError::NotInProgress) => done(false, News::NotPlaced(*leg)),
         },
-        (Effect::FindLeg { leg, since, .. }, Some(dial)) => match telephone.find(dial, *since).await {
-            Ok(mut found) => {
-                found.retain(|(call, _)| !known.contains(call));
-                // Two could be anybody's. Their callbacks will tell which is ours.
-                match found.as_slice() {
-                    [(call, status)] => done(true, News::Leg(*leg, call.clone(), status.clone())),
-                    _ => done(true, News::Nothing),
-                }
-            }
-            Err(_) => done(false, News::Nothing),
-        },
         (Effect::EndLeg { leg, call, answered }, _) => end_leg(telephone, *leg, call, *answered).await,
         (Effect::RedirectCaller { call, .. }, _) => {
             done(telephone.redirect(session, call).await.is_ok(), News::Nothing)
@@ -386,7 +394,23 @@ async fn perform(
             let (well, seen) = look(telephone, session, now, caller.as_ref(), legs, *room).await;
             done(well, News::Seen(Box::new(seen)))
         }
-        (Effect::Dial { .. } | Effect::FindLeg { .. }, None) => done(false, News::Nothing),
+        (Effect::Dial { .. } | Effect::FindLeg { .. } | Effect::KeepFree { .. }, _) => done(false, News::Nothing),
+    }
+}
+
+/// Looks for a leg that may have been dialled.
+async fn find_leg<S: SessionStore + ?Sized>(
+    store: &S,
+    telephone: &dyn Telephone,
+    leg: LegId,
+    dial: &Dial,
+    since: Timestamp,
+) -> Done {
+    let Ok(found) = telephone.find(dial, since).await else { return done(false, News::Nothing) };
+    match strangers::ours(store, dial, since, found).await {
+        Ok(Some((call, status))) => done(true, News::Leg(leg, call, status)),
+        Ok(None) => done(true, News::Nothing),
+        Err(_) => done(false, News::Nothing),
     }
 }
 

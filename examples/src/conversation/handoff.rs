@@ -130,7 +130,7 @@ impl WhyNot {
     #[must_use]
     pub fn of(cause: &str) -> Self {
         match cause {
-            "busy" => Self::Busy,
+            "busy" | "busy-elsewhere" => Self::Busy,
             "no-answer" | "no-decision" | "hung-up" => Self::NoAnswer,
             "declined" => Self::Declined,
             "machine" => Self::Machine,

@@ -1,5 +1,6 @@
 //! Handing callers to persons: many seeded handoffs, with everything going wrong that can.
 
+mod asking;
 mod chance;
 mod play;
 mod refer;

@@ -136,6 +136,11 @@ fn a_leg_has_a_name_before_it_is_dialled() {
         call.take(decision.propose.into_iter().map(|event| event.at(now))).unwrap();
         for effect in decision.effects {
             desk.begin(&effect);
+            if let Effect::KeepFree { .. } = effect {
+                desk.end(&effect, true, now);
+                desk.hear(&effect, true, now);
+                continue;
+            }
             dialled.push(effect);
         }
     }

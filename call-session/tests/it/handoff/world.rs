@@ -4,9 +4,10 @@ mod api;
 mod caller;
 mod checks;
 mod persons;
+mod strangers;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -17,11 +18,13 @@ use call_session::{
     id::{LegId, SessionId, StreamId},
     store::{self, SessionStore},
 };
+use strangers::Stranger;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
 use twilio_twiml::{
+    phone::Address,
     sid::CallSid,
     webhook::{ConferenceProgress, Form, Webhook},
     words::{AnsweredBy, CallStatus},
@@ -84,6 +87,7 @@ pub(super) enum At {
 #[derive(Debug)]
 struct Leg {
     id: LegId,
+    to: Address,
     sid: CallSid,
     name: String,
     habit: Habit,
@@ -129,6 +133,7 @@ enum Happening {
     Status(usize, CallStatus),
     CallerOver,
     Room(Form),
+    StrangerKnown(usize),
 }
 
 /// How much goes wrong.
@@ -156,6 +161,11 @@ struct State {
     left_room: Option<Instant>,
     gone: Option<Instant>,
     legs: Vec<Leg>,
+    strangers: Vec<Stranger>,
+    /// Who had another caller when that was last asked.
+    elsewhere: HashSet<Address>,
+    /// Of whom it was asked.
+    asked_of: HashSet<Address>,
     conference: u32,
     told: u32,
     crash_in: Option<u32>,
@@ -207,6 +217,9 @@ impl World {
             left_room: None,
             gone: None,
             legs: Vec::new(),
+            strangers: Vec::new(),
+            elsewhere: HashSet::new(),
+            asked_of: HashSet::new(),
             conference: 0,
             told: 0,
             crash_in: None,
@@ -384,6 +397,7 @@ impl World {
                 let over = SessionEvent::Ended(Ending::new(Status::Completed, "caller-hung-up"));
                 self.tell(|_| vec![over.clone()]).await;
             }
+            Happening::StrangerKnown(stranger) => self.stranger_known(stranger).await,
             Happening::Room(form) => {
                 let told = ConferenceProgress::from_form(&form).unwrap();
                 self.tell(|call| room_progress(call, &told)).await;

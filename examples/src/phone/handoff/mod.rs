@@ -242,7 +242,7 @@ impl Phone {
             // What can be known is known before anybody is kept free for nothing.
             session.admit(&pure::request(plan.clone(), "", "")).map_err(NotHandedOver::Refused)?;
             match plan.candidates.first().and_then(|first| first.person.clone()) {
-                Some(first) if !self.keeps_free(&first).await? => people.engage(first),
+                Some(first) if !self.keeps_free(&first, KEPT_FREE).await? => people.engage(first),
                 _ => return Ok(plan),
             }
         }
@@ -256,9 +256,9 @@ impl Phone {
 
     /// Whether this person is not offered to another caller in this moment. From the request on, they are busy by what is
     /// kept of the call.
-    async fn keeps_free(&self, person: &AgentId) -> Result<bool, StoreError> {
+    async fn keeps_free(&self, person: &AgentId, time: std::time::Duration) -> Result<bool, StoreError> {
         let now = Timestamp::now();
-        let until = now.saturating_add(KEPT_FREE).unwrap_or(now);
+        let until = now.saturating_add(time).unwrap_or(now);
         self.0.store.claim(&format!("handoff to {person}"), now, until).await
     }
 

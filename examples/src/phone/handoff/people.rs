@@ -1,21 +1,28 @@
 //! Who can take a caller now, as far as the directory and the other calls tell.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
+use async_trait::async_trait;
 use call_session::{
     call::{CallSummary, Status},
     directory::{Agent, AgentStatus},
-    handoff::{Availability, Person},
+    handoff::{Availability, Candidate, NoRoster, Person, Roster},
     id::{AgentId, SessionId},
     store::{Query, StoreError},
 };
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::time::{Instant, sleep};
 
-use crate::phone::Phone;
+use crate::{chain::Chain, phone::Phone};
 
 /// How many calls are looked at on a page.
 const PAGE: usize = 500;
+
+/// How long a person is kept free for the call that is about to dial them: until that is written down, with some to spare.
+const KEPT: Duration = Duration::from_secs(6);
+/// How long one waits for whoever keeps a person free at the moment, and how often is looked.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(8), Duration::from_millis(250));
 
 /// The persons there are.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +62,11 @@ impl People {
     /// From now on this one counts as busy.
     pub(super) fn engage(&mut self, id: AgentId) {
         self.busy.insert(id);
+    }
+
+    /// Whether another call has this one.
+    fn is_engaged(&self, id: &AgentId) -> bool {
+        self.busy.contains(id)
     }
 
     fn person(&self, agent: &Agent) -> Option<Person> {
@@ -108,6 +120,40 @@ impl Phone {
                 Some(before) => query = query.with_before(before),
                 None => return Ok(People { agents, busy, now: Timestamp::now() }),
             }
+        }
+    }
+}
+
+#[async_trait]
+impl Roster for Phone {
+    async fn keep_free(&self, session: SessionId, candidate: &Candidate) -> Result<bool, NoRoster> {
+        let Some(person) = &candidate.person else { return Ok(true) };
+        self.is_kept_free(session, person).await.map_err(|error| {
+            tracing::warn!(error = %Chain(&error), "nobody can see whether a person is free: asked again in a moment");
+            NoRoster
+        })
+    }
+}
+
+impl Phone {
+    /// Whether no other call has this person. From an answer on nobody else gets them, until the call itself tells it.
+    async fn is_kept_free(&self, call: SessionId, person: &AgentId) -> Result<bool, StoreError> {
+        let began = Instant::now();
+        loop {
+            // What is kept of calls is looked at after the key is had, so that who had it before has written it down.
+            let own = self.0.store.summary(call).await?;
+            let promised = own.as_ref().and_then(engaged) == Some(person);
+            let kept = promised || self.keeps_free(person, KEPT).await?;
+            if self.people(Some(call)).await?.is_engaged(person) {
+                return Ok(false);
+            }
+            if kept {
+                return Ok(true);
+            }
+            if began.elapsed() > PATIENCE.0 {
+                return Ok(false);
+            }
+            sleep(PATIENCE.1).await;
         }
     }
 }

@@ -62,7 +62,8 @@ impl Phone {
         let telephone: Arc<dyn Telephone> = telephone.clone();
         let agents = Agents(self.clone());
         let (store, clock, node) = (Arc::clone(&self.0.store), Arc::new(SystemClock), self.0.live.node().clone());
-        let runner = HandoffRunner::new(store, telephone, Arc::new(agents.clone()), clock, node);
+        let runner = HandoffRunner::new(store, telephone, Arc::new(agents.clone()), clock, node)
+            .with_roster(Arc::new(self.clone()));
         let (stop, ended) = (self.0.stop.child_token(), TaskTracker::new());
         let run = Run { stop: stop.clone(), ended: ended.clone() };
         let mut all = self.0.runs.all();

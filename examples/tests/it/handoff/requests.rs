@@ -1,6 +1,9 @@
 //! What may be asked for, and by how many at once.
 
-use call_session::directory::{AgentStatus, Day, Shift, WorkingHours};
+use call_session::{
+    call::{CallSummary, HandoffEnd},
+    directory::{AgentStatus, Day, Shift, WorkingHours},
+};
 use call_simulator::twilio::{CallerScript, PhoneScript};
 use serde_json::json;
 
@@ -79,4 +82,28 @@ async fn a_person_is_not_offered_two_callers_at_once() {
     answers.sort_unstable();
     assert_eq!(answers, [202, 409]);
     tokio::join!(world.over(first), world.over(second));
+}
+
+/// Two callers want the same two persons: whoever has one of them by the time the other's plan comes to them is not called.
+#[tokio::test]
+async fn the_second_person_of_a_plan_is_asked_only_while_they_are_free() {
+    let world = World::new().await;
+    let first = world.person("first", presses("2")).await;
+    let second = world.person("second", presses("1")).await;
+    let (one, two) = tokio::join!(world.caller(), world.caller());
+    // The plan of one is made while both are free; then the other gets the second of them.
+    let (told, problem) = world.post(two.call, "handoff", json!({ "agentId": first })).await;
+    assert_eq!(told, 202, "{problem}");
+    let (told, problem) = world.post(one.call, "handoff", json!({ "agentId": second })).await;
+    assert_eq!(told, 202, "{problem}");
+    world.until(&one, with_agent).await;
+    // The first declines; the second has the other caller.
+    let ended = |call: &CallSummary| call.handoff.as_ref().is_some_and(|handoff| handoff.ended.is_some());
+    let session = world.until(&two, ended).await;
+    let handoff = session.summary.handoff.as_ref().unwrap();
+    assert_eq!(handoff.ended.as_ref().unwrap().1, HandoffEnd::Failed("busy-elsewhere".into()));
+    let causes: Vec<_> = handoff.legs.iter().map(|leg| session.summary.legs[leg].call.is_some()).collect();
+    assert_eq!(causes, [true, false], "their telephone did not ring");
+    world.over(one).await;
+    world.over(two).await;
 }

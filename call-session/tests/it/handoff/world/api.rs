@@ -5,15 +5,15 @@ use std::{future::pending, time::Duration};
 use async_trait::async_trait;
 use call_session::{
     call::SupervisorRole,
-    handoff::{CallerAgent, Clock, Detection, Dial, LineError, NoAgent, Telephone},
+    handoff::{CallerAgent, Candidate, Clock, Detection, Dial, LineError, NoAgent, NoRoster, Roster, Telephone},
     id::SessionId,
     store::SessionStore,
 };
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
-use twilio_twiml::{sid::CallSid, words::CallStatus};
+use twilio_twiml::{phone::Address, sid::CallSid, words::CallStatus};
 
-use super::{At, Door, EPOCH, Leg, Weather, World, over};
+use super::{At, Door, EPOCH, Weather, World, over};
 
 impl World {
     /// A step of the runner: the server may die here.
@@ -105,17 +105,23 @@ impl Clock for World {
 impl Telephone for World {
     async fn dial(&self, dial: &Dial) -> Result<CallSid, LineError> {
         let (done, error) = self.api("dial").await;
+        if !done && error == Some(LineError::Unknown) && self.with(|chance| chance.percent(50)) {
+            self.stranger(dial.to.clone()).await;
+        }
         let call = self.store.inner().summary(self.session).await.unwrap().unwrap();
         let role = call.supervisors.get(&dial.leg).map(|leg| leg.role);
         let cold = dial.detection == Detection::Before && role.is_none();
-        let sid = if done { Some(self.place(dial.leg, false, cold, role)) } else { None };
+        let sid = if done { Some(self.place(dial.leg, dial.to.clone(), false, cold, role)) } else { None };
         let sid = self.answer(sid, error).await?;
         sid.ok_or(LineError::NotDone)
     }
 
     async fn end(&self, call: &CallSid, answered: bool) -> Result<CallStatus, LineError> {
         let (done, error) = self.api("end").await;
-        let leg = self.state().legs.iter().position(|leg| leg.sid == *call).unwrap();
+        let Some(leg) = self.state().legs.iter().position(|leg| leg.sid == *call) else {
+            self.wrong("a leg of another call is ended");
+            return self.answer(CallStatus::Completed, error).await;
+        };
         let status = self.state().legs[leg].status.clone();
         // Twilio says one or the other of a call that is over, or that was answered meanwhile.
         let refused = self.with(|chance| chance.percent(50));
@@ -177,18 +183,25 @@ impl Telephone for World {
         let status = if *call == self.caller {
             if self.caller_gone() { CallStatus::Completed } else { CallStatus::InProgress }
         } else {
-            self.state().legs.iter().find(|leg| leg.sid == *call).unwrap().status.clone()
+            let leg = self.state().legs.iter().find(|leg| leg.sid == *call).map(|leg| leg.status.clone());
+            leg.unwrap_or(CallStatus::InProgress)
         };
         self.answer(Some(status), error).await
     }
 
-    async fn find(&self, dial: &Dial, _since: Timestamp) -> Result<Vec<(CallSid, CallStatus)>, LineError> {
+    /// By numbers and time, as Twilio's list is: with legs of other calls, and late.
+    async fn find(&self, dial: &Dial, since: Timestamp) -> Result<Vec<(CallSid, CallStatus)>, LineError> {
         let (_, error) = self.api("find").await;
         let found = {
             let state = self.state();
-            // The list lags.
-            let shown = |leg: &&Leg| leg.id == dial.leg && leg.created.elapsed() > Duration::from_secs(2);
-            state.legs.iter().filter(shown).map(|leg| (leg.sid.clone(), leg.status.clone())).collect()
+            let fits = |to: &Address, created: Instant| {
+                let at = EPOCH.parse::<Timestamp>().unwrap() + (created - self.began);
+                *to == dial.to && at >= since && created.elapsed() > Duration::from_secs(2)
+            };
+            let legs = state.legs.iter().filter(|leg| fits(&leg.to, leg.created));
+            let legs = legs.map(|leg| (leg.sid.clone(), leg.status.clone()));
+            let strangers = state.strangers.iter().filter(|stranger| fits(&stranger.to, stranger.created));
+            legs.chain(strangers.map(|stranger| (stranger.sid.clone(), CallStatus::InProgress))).collect()
         };
         self.answer(found, error).await
     }
@@ -243,5 +256,30 @@ impl CallerAgent for World {
         self.stream_is_left();
         self.step().await;
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Roster for World {
+    async fn keep_free(&self, _session: SessionId, candidate: &Candidate) -> Result<bool, NoRoster> {
+        self.step().await;
+        let (wait, free, unknown) = self.with(|chance| (chance.millis(5, 900), !chance.percent(15), chance.percent(8)));
+        sleep(wait).await;
+        if unknown {
+            return Err(NoRoster);
+        }
+        let to = candidate.to.clone();
+        {
+            let state = &mut *self.state();
+            state.asked_of.insert(to.clone());
+            if free {
+                state.elsewhere.remove(&to)
+            } else {
+                state.elsewhere.insert(to)
+            };
+        }
+        World::say(self, if free { "the person is free" } else { "the person has another caller" });
+        self.step().await;
+        Ok(free)
     }
 }

@@ -191,7 +191,8 @@ impl World {
                     .handoff
                     .as_ref()
                     .is_some_and(|it| it.plan.mode == call_session::call::HandoffMode::Cold);
-                self.place(id, true, cold, None);
+                let to = call.summary.legs.get(&id).and_then(|leg| leg.to.clone()).unwrap();
+                self.place(id, to, true, cold, None);
             }
             Place::Wait => {
                 self.caller_at(At::Waiting);

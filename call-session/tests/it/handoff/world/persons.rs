@@ -9,6 +9,7 @@ use call_session::{
 };
 use tokio::time::Instant;
 use twilio_twiml::{
+    phone::Address,
     sid::CallSid,
     words::{AnsweredBy, CallStatus},
 };
@@ -232,7 +233,14 @@ impl World {
     }
 
     /// A leg begins to exist.
-    pub(super) fn place(&self, id: LegId, direct: bool, cold: bool, role: Option<SupervisorRole>) -> CallSid {
+    pub(super) fn place(
+        &self,
+        id: LegId,
+        to: Address,
+        direct: bool,
+        cold: bool,
+        role: Option<SupervisorRole>,
+    ) -> CallSid {
         let (number, sid) = {
             let state = &mut *self.state();
             let number = state.legs.len();
@@ -242,6 +250,7 @@ impl World {
             let name = format!("{kind} {number} ({habit:?})");
             state.legs.push(Leg {
                 id,
+                to,
                 sid: sid.clone(),
                 name,
                 habit,
@@ -257,8 +266,16 @@ impl World {
             });
             (number, sid)
         };
-        let name = self.state().legs[number].name.clone();
+        let (name, offered_twice) = {
+            let state = self.state();
+            let leg = &state.legs[number];
+            let free = state.asked_of.contains(&leg.to) && !state.elsewhere.contains(&leg.to);
+            (leg.name.clone(), leg.role.is_none() && !free)
+        };
         self.say(format!("{name} is dialled"));
+        if offered_twice {
+            self.wrong(format!("{name} was not known to be free"));
+        }
         self.callback(|| Happening::Status(number, CallStatus::Queued));
         let wait = self.with(|chance| chance.millis(200, 1200));
         self.later(wait, Happening::LegRings(number));
