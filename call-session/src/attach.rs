@@ -102,7 +102,7 @@ struct Notes<'a> {
 impl<'a> Notes<'a> {
     fn new(recorder: &'a Recorder, stream: StreamId) -> Self {
         let (keys, used) = (String::new(), Usage::default());
-        Self { recorder, stream, began: Timestamp::now(), keys, keys_at: None, used, detached: false, updates: 0 }
+        Self { recorder, stream, began: recorder.now(), keys, keys_at: None, used, detached: false, updates: 0 }
     }
 
     async fn take(&mut self, update: CallUpdate, leaving: Option<&'static str>) {
@@ -117,7 +117,7 @@ impl<'a> Notes<'a> {
         self.updates = update.sequence + 1;
         match update.event {
             CallEvent::Started(_) => {
-                self.began = Timestamp::now().saturating_sub(update.at).unwrap_or(self.began);
+                self.began = self.recorder.now().saturating_sub(update.at).unwrap_or(self.began);
             }
             CallEvent::Transcript(entry) => self.recorder.say(Line::from_bridge(self.stream, self.began, &entry)),
             CallEvent::Noted(text) => self.propose(SessionEvent::Noted { text }, at).await,
@@ -146,10 +146,10 @@ impl<'a> Notes<'a> {
         }
         let total = Usage::from(report.usage);
         if let Some(rest) = total.without(&self.used) {
-            self.use_up(rest, Timestamp::now()).await;
+            self.use_up(rest, self.recorder.now()).await;
         }
         if !self.detached {
-            self.detach(&report.reason, leaving, Timestamp::now()).await;
+            self.detach(&report.reason, leaving, self.recorder.now()).await;
         }
     }
 

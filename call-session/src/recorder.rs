@@ -42,6 +42,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch},
     time::Instant,
@@ -51,18 +52,22 @@ use tokio_util::sync::CancellationToken;
 pub use self::writing::{Unwritten, Writing};
 use crate::{
     call::{Line, Refused, SessionEvent, Stamped},
+    handoff::{Clock, SystemClock},
     id::SessionId,
-    store::SessionStore,
+    store::{CommitError, SessionStore},
 };
 
 /// How a recorder writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecorderConfig {
-    /// How many events may wait for the store before whoever proposes more has to wait, too. Lines of the conversation do
-    /// not count: they replace their earlier versions. Default: 1024, ten minutes of a busy conversation and less than a
-    /// megabyte.
+    /// How many events may wait for the store before whoever proposes more has to wait, too. Default: 1024, ten minutes of a
+    /// busy conversation and less than a megabyte.
     pub waiting: usize,
+    /// How many lines of the conversation may wait for the store; a line counts once for each event that came between its
+    /// versions. Of more the newest are dropped, which is logged once for a call: what was said is never waited for.
+    /// Default: 4096, some hours of talk.
+    pub lines: usize,
     /// How long lines are gathered before they are written. Default: 500 ms.
     pub gather: Duration,
     /// How long a store may be away after the end of the call before what waits is given up. Default: 10 minutes.
@@ -71,7 +76,7 @@ pub struct RecorderConfig {
 
 impl Default for RecorderConfig {
     fn default() -> Self {
-        Self { waiting: 1024, gather: Duration::from_millis(500), patience: Duration::from_secs(600) }
+        Self { waiting: 1024, lines: 4096, gather: Duration::from_millis(500), patience: Duration::from_secs(600) }
     }
 }
 
@@ -80,6 +85,13 @@ impl RecorderConfig {
     #[must_use]
     pub fn with_waiting(mut self, events: usize) -> Self {
         self.waiting = events.max(1);
+        self
+    }
+
+    /// Sets how many lines may wait, at least one.
+    #[must_use]
+    pub fn with_lines(mut self, lines: usize) -> Self {
+        self.lines = lines.max(1);
         self
     }
 
@@ -99,15 +111,15 @@ impl RecorderConfig {
 }
 
 /// Why something was not written down.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
     /// The call does not allow it.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The store does not take it, and will not.
-    #[error("the store does not take it: {0}")]
-    Unstorable(String),
+    #[error("the store does not take it")]
+    Unstorable(#[source] Arc<CommitError>),
     /// Nobody writes any more: the writing has ended, or was dropped.
     #[error("nobody writes for this call any more")]
     Closed,
@@ -126,6 +138,10 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Shared {
     call: SessionId,
+    store: Arc<dyn SessionStore>,
+    clock: Arc<dyn Clock>,
+    /// When the recorder was made: its server has the call since then.
+    born: Instant,
     config: RecorderConfig,
     waiting: Mutex<Waiting>,
     room: Arc<Semaphore>,
@@ -142,6 +158,10 @@ struct Waiting {
     /// Lines that may still change, and when the first of them came.
     lines: Vec<Line>,
     lines_since: Option<Instant>,
+    /// How many lines wait, those that may still change among them.
+    lines_waiting: usize,
+    /// How many lines found no room.
+    lines_dropped: u64,
     /// How many entries were ever taken.
     taken: u64,
     /// Nobody proposes any more.
@@ -154,7 +174,17 @@ struct Waiting {
 struct Entry {
     stamped: Stamped,
     answer: Option<oneshot::Sender<Result<bool, RecordError>>>,
-    _room: Option<OwnedSemaphorePermit>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Entry {
+    /// How many lines it has that were [said](Recorder::say) and not proposed.
+    fn lines(&self) -> usize {
+        match &self.stamped.event {
+            SessionEvent::Said { lines } if self.room.is_none() => lines.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// Tells the writing that nobody proposes any more.
@@ -169,11 +199,25 @@ impl Drop for Open {
 }
 
 impl Recorder {
-    /// A recorder and its writing, which somebody has to run.
+    /// A recorder and its writing, which somebody has to run. Make it when this server gets the call.
     #[must_use]
     pub fn new(store: Arc<dyn SessionStore>, call: SessionId, config: RecorderConfig) -> (Self, Writing) {
+        Self::with_clock(store, call, config, Arc::new(SystemClock))
+    }
+
+    /// As [`Recorder::new`], with this time of day for what happens on the call.
+    #[must_use]
+    pub fn with_clock(
+        store: Arc<dyn SessionStore>,
+        call: SessionId,
+        config: RecorderConfig,
+        clock: Arc<dyn Clock>,
+    ) -> (Self, Writing) {
         let shared = Arc::new(Shared {
             call,
+            store: Arc::clone(&store),
+            clock,
+            born: Instant::now(),
             config,
             waiting: Mutex::default(),
             room: Arc::new(Semaphore::new(config.waiting.clamp(1, Semaphore::MAX_PERMITS))),
@@ -202,7 +246,7 @@ impl Recorder {
     /// The event is taken or it is not.
     pub async fn propose(&self, stamped: Stamped) -> Result<(), RecordError> {
         let room = self.room().await?;
-        self.shared.push(Entry { stamped, answer: None, _room: Some(room) })
+        self.shared.push(Entry { stamped, answer: None, room: Some(room) })
     }
 
     /// Proposes an event, and waits until it is kept. True if it happened, false if it was known already.
@@ -217,11 +261,12 @@ impl Recorder {
     pub async fn decide(&self, stamped: Stamped) -> Result<bool, RecordError> {
         let room = self.room().await?;
         let (answer, decided) = oneshot::channel();
-        self.shared.push(Entry { stamped, answer: Some(answer), _room: Some(room) })?;
+        self.shared.push(Entry { stamped, answer: Some(answer), room: Some(room) })?;
         decided.await.unwrap_or(Err(RecordError::Closed))
     }
 
-    /// A line of the conversation is new, or has changed. Never waits; lost when nobody writes any more.
+    /// A line of the conversation is new, or has changed. Never waits; lost when nobody writes any more, or when
+    /// [too many](RecorderConfig::lines) wait for the store.
     pub fn say(&self, line: Line) {
         self.shared.say(line);
     }
@@ -249,6 +294,11 @@ impl Recorder {
             _ = settled.wait_for(|settled| *settled >= target) => Ok(()),
             () = self.shared.ended.cancelled() => Err(RecordError::Closed),
         }
+    }
+
+    /// The time of day.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     async fn room(&self) -> Result<OwnedSemaphorePermit, RecordError> {
@@ -280,9 +330,22 @@ impl Shared {
         if waiting.abandoned {
             return;
         }
-        match waiting.lines.iter_mut().find(|known| known.is(&line)) {
-            Some(known) => *known = line,
-            None => waiting.lines.push(line),
+        let known = waiting.lines.iter().position(|known| known.is(&line));
+        match known {
+            Some(index) => waiting.lines[index] = line,
+            None if waiting.lines_waiting >= self.config.lines => {
+                waiting.lines_dropped += 1;
+                let first = waiting.lines_dropped == 1;
+                drop(waiting);
+                if first {
+                    tracing::warn!(call = %self.call, "the store is away for so long that words of a call are lost");
+                }
+                return;
+            }
+            None => {
+                waiting.lines_waiting += 1;
+                waiting.lines.push(line);
+            }
         }
         let first = waiting.lines_since.is_none();
         waiting.lines_since.get_or_insert_with(Instant::now);
@@ -299,7 +362,7 @@ impl Waiting {
         self.lines_since = None;
         if let Some(at) = lines.iter().map(|line| line.at).max() {
             let stamped = SessionEvent::Said { lines }.at(at);
-            self.entries.push_back(Entry { stamped, answer: None, _room: None });
+            self.entries.push_back(Entry { stamped, answer: None, room: None });
             self.taken += 1;
         }
     }

@@ -40,7 +40,7 @@ enum Failed {
     /// The store is away.
     Away,
     /// The store refuses it, or does not know the call.
-    For(String),
+    For(CommitError),
 }
 
 impl Drop for Writing {
@@ -82,7 +82,7 @@ impl Writing {
                 // One of them is to blame: each for itself, so that the others are kept.
                 Err(Failed::For(_)) if batch.len() > 1 => self.alone(batch).await,
                 Err(Failed::For(why)) => {
-                    self.blame(batch, &why);
+                    self.blame(batch, why);
                     0
                 }
             };
@@ -105,7 +105,7 @@ impl Writing {
             let mut one = vec![pending];
             match self.keep(&mut one).await {
                 Ok(()) => self.settle(one, Ok),
-                Err(Failed::For(why)) => self.blame(one, &why),
+                Err(Failed::For(why)) => self.blame(one, why),
                 Err(Failed::Away) => break,
             }
             left -= 1;
@@ -113,9 +113,11 @@ impl Writing {
         left
     }
 
-    fn blame(&self, batch: Vec<Pending>, why: &str) {
-        tracing::error!(call = %self.shared.call, why, "an event of a call cannot be kept");
-        self.settle(batch, |_| Err(RecordError::Unstorable(why.to_owned())));
+    fn blame(&self, batch: Vec<Pending>, why: CommitError) {
+        let error: &(dyn std::error::Error + 'static) = &why;
+        tracing::error!(call = %self.shared.call, error, "an event of a call cannot be kept");
+        let why = Arc::new(why);
+        self.settle(batch, |_| Err(RecordError::Unstorable(Arc::clone(&why))));
     }
 
     /// The next events, as soon as there are some; `None` when there will be none.
@@ -129,7 +131,9 @@ impl Writing {
                 }
                 if !waiting.entries.is_empty() {
                     let count = waiting.entries.len().min(BATCH);
-                    return Some(waiting.entries.drain(..count).map(Pending::new).collect());
+                    let batch: Vec<_> = waiting.entries.drain(..count).map(Pending::new).collect();
+                    waiting.lines_waiting -= batch.iter().map(|pending| pending.entry.lines()).sum::<usize>();
+                    return Some(batch);
                 }
                 if waiting.closed {
                     return None;
@@ -166,8 +170,8 @@ impl Writing {
                     return Ok(());
                 }
                 Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::Store(error)) => return Err(failed(&error)),
-                Err(error) => return Err(Failed::For(error.to_string())),
+                Err(CommitError::Store(error)) => return Err(failed(error)),
+                Err(error) => return Err(Failed::For(error)),
             }
         }
     }
@@ -191,9 +195,9 @@ impl Writing {
         loop {
             match self.store.load(self.shared.call).await {
                 Ok(Some(session)) => return Ok(session),
-                Ok(None) => return Err(Failed::For(CommitError::NoCall(self.shared.call).to_string())),
+                Ok(None) => return Err(Failed::For(CommitError::NoCall(self.shared.call))),
                 Err(error) if error.retryable() && self.bears(&mut pause, &error).await => {}
-                Err(error) => return Err(failed(&error)),
+                Err(error) => return Err(failed(error)),
             }
         }
     }
@@ -265,6 +269,6 @@ fn decide(session: &mut CallSession, batch: &mut [Pending]) -> Vec<Stamped> {
     events
 }
 
-fn failed(error: &StoreError) -> Failed {
-    if error.retryable() { Failed::Away } else { Failed::For(error.to_string()) }
+fn failed(error: StoreError) -> Failed {
+    if error.retryable() { Failed::Away } else { Failed::For(error.into()) }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, pending},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -67,6 +67,19 @@ async fn live(
     config: RecorderConfig,
     leave: impl Future<Output = &'static str> + Send + 'static,
 ) -> Live {
+    let tools = ToolSet::new().with(Witness { store: Arc::clone(&store), id });
+    live_with(store, id, stream, memory, (config, tools), leave).await
+}
+
+/// The same with these tools.
+async fn live_with(
+    store: Arc<HardStore>,
+    id: SessionId,
+    stream: StreamId,
+    memory: ConversationMemory,
+    (config, tools): (RecorderConfig, ToolSet),
+    leave: impl Future<Output = &'static str> + Send + 'static,
+) -> Live {
     let (recorder, writes) = Recorder::new(Arc::clone(&store) as Arc<dyn SessionStore>, id, config);
     let mut writing = JoinSet::new();
     writing.spawn(writes.run());
@@ -78,7 +91,6 @@ async fn live(
     // Nobody speaks unless the test has them speak, and a silent line is no dead line.
     let quiet =
         CallConfig::default().with_greeting(None).with_idle(None).with_no_media(3_600 * S).with_model_stall(3_600 * S);
-    let tools = ToolSet::new().with(Witness { store: Arc::clone(&store), id });
     let bridge = Bridge::with_config(line, session, quiet).unwrap().with_tools(tools).with_memory(memory);
     let (handle, mut carrying) = (bridge.handle(), JoinSet::new());
     carrying.spawn(async move { carry(&recorder, stream, bridge, leave).await });
@@ -131,6 +143,27 @@ impl RawTool for Witness {
         let run = call.tools.iter().find(|run| run.key == context.key).expect("it is written down before it runs");
         assert_eq!((run.name.as_str(), run.arguments.as_str(), run.outcome), ("witness", arguments, None));
         Ok("seen".into())
+    }
+}
+
+/// A tool that takes its time and must not happen twice.
+#[derive(Clone, Default)]
+struct Charge(Arc<Mutex<Vec<String>>>);
+
+#[async_trait]
+impl RawTool for Charge {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec::new("charge", "Takes money.", json!({"type": "object"}))
+    }
+
+    fn options(&self) -> ToolOptions {
+        ToolOptions::default()
+    }
+
+    async fn call_raw(&self, context: &ToolContext, _: &str) -> Result<String, ToolError> {
+        sleep(3 * S).await;
+        self.0.lock().unwrap().push(context.key.clone());
+        Ok("charged".into())
     }
 }
 
@@ -374,4 +407,67 @@ async fn another_server_goes_on_with_what_is_kept() {
     let (kept, _) = call.over().await;
     assert_eq!(kept.summary.attachments.len(), 2);
     assert_eq!(kept.transcript.last().map(short).as_deref(), Some("agent: It is booked."));
+}
+
+/// How a server loses a call while a tool runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    Drained,
+    Died,
+}
+
+/// The caller of a server that lost the call in the middle of a tool is asked by the next, and says yes after this time.
+/// Gives how often the tool has come to its end, and what the second model is told of it.
+async fn yes_after(lost: Lost, time: Duration) -> (usize, Vec<String>) {
+    let (store, charge) = (Arc::new(HardStore::default()), Charge::default());
+    let id = new_call(&store).await;
+    let tools = || (RecorderConfig::default(), ToolSet::new().with(charge.clone()));
+    let (go, leave) = oneshot::channel::<&'static str>();
+    let leave = async move { leave.await.unwrap() };
+    let mut first = live_with(Arc::clone(&store), id, stream(1), ConversationMemory::default(), tools(), leave).await;
+    first.model.caller_says("A table for two, please.").await;
+    first.model.call_tool(None, "charge", "{}").await;
+    sleep(S).await;
+    if lost == Lost::Drained {
+        go.send("drained").unwrap();
+        first.caller.closed().await;
+        sleep(100 * MS).await;
+    } else {
+        first.carrying.shutdown().await;
+        first.writing.shutdown().await;
+    }
+    let kept = store.inner().load(id).await.unwrap().unwrap();
+    assert_eq!(kept.summary.after_stream(stream(1)), call_session::call::Next::Reconnect);
+    assert_eq!(kept.tools[0].outcome, None, "it still runs, or nobody knows");
+    let memory = kept.memory(MemoryLimits::default());
+    let mut second = live_with(Arc::clone(&store), id, stream(2), memory, tools(), pending()).await;
+    sleep(time).await;
+    second.model.caller_says("Yes, please.").await;
+    second.model.call_tool(None, "charge", "{}").await;
+    sleep(20 * S).await;
+    let told = told(&mut second.model);
+    second.handle.hang_up().await.unwrap();
+    let (kept, _) = second.over().await;
+    assert_eq!((kept.tools.len(), kept.tools[0].outcome), (1, Some(ToolOutcome::Done)), "it is one run");
+    let keys = charge.0.lock().unwrap().clone();
+    assert!(keys.iter().all(|key| *key == kept.tools[0].key));
+    (keys.len(), told.into_iter().filter(|told| told.starts_with("output")).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_a_leaving_server_brings_to_its_end_is_not_run_again() {
+    for time in [Duration::ZERO, S, 30 * S] {
+        let (runs, told) = yes_after(Lost::Drained, time).await;
+        assert_eq!(runs, 1, "yes after {time:?}");
+        assert!(told[0].contains("Ask the caller"), "{told:?}");
+        assert_eq!(told[1], "output charged", "yes after {time:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_died_with_its_server_runs_again_if_the_caller_says_so() {
+    for time in [Duration::ZERO, 30 * S] {
+        let (runs, told) = yes_after(Lost::Died, time).await;
+        assert_eq!((runs, told.last().map(String::as_str)), (1, Some("output charged")), "yes after {time:?}");
+    }
 }

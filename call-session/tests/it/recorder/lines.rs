@@ -91,3 +91,21 @@ async fn a_full_recorder_makes_proposals_wait_and_words_never() {
     assert_eq!(short(&call.kept().await).iter().filter(|text| text.starts_with("0/a")).count(), 1);
     call.end().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn words_take_no_more_room_than_there_is_for_them() {
+    let call = written(RecorderConfig::default().with_lines(3)).await;
+    call.store.away_for(20 * S);
+    sleep(MS).await;
+    for number in 0..5 {
+        call.recorder.say(words(&format!("0/{number}"), "Hello", false));
+        call.recorder.propose(note(number)).await.unwrap();
+    }
+    sleep(25 * S).await;
+    assert_eq!(short(&call.kept().await).iter().filter(|text| text.starts_with("0/")).count(), 3);
+    // There is room again.
+    call.recorder.say(words("0/4", "Hello.", true));
+    call.recorder.kept().await.unwrap();
+    assert_eq!(short(&call.kept().await).last().map(String::as_str), Some("0/4 Hello."));
+    call.end().await.unwrap();
+}

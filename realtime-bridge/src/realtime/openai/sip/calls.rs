@@ -78,8 +78,9 @@ impl SipCalls {
     ///
     /// # Errors
     ///
-    /// [`SipError`]; [`SipError::Gone`] when the caller has hung up. After an error that
-    /// [may have happened](SipError::may_have_happened) the call may be connected: hang it up.
+    /// [`SipError`]; [`SipError::Gone`] when the caller has hung up. After an error of what
+    /// [may have happened](SipError::may_have_happened) the call may be connected: [`attach`](SipCalls::attach) finds out,
+    /// and where it does not, hang up and reject.
     ///
     /// # Cancel safety
     ///
@@ -136,8 +137,9 @@ impl SipCalls {
     ///
     /// # Errors
     ///
-    /// [`SipError::Gone`] when the caller has hung up, or the provider did not like what it was told when the call was
-    /// accepted; [`SipError::Socket`] for anything else. Hang up then: a model that nobody watches talks to the caller.
+    /// [`SipError::Gone`] when the caller has hung up, the call was never accepted, or the provider did not like what it was
+    /// told when it was; [`SipError::Socket`] for anything else. Hang up then: a model that nobody watches talks to the
+    /// caller.
     ///
     /// # Cancel safety
     ///
@@ -205,12 +207,15 @@ impl SipCalls {
                 Err(SipError::Refused { status: 409, .. }) if uncertain => return Ok(()),
                 Err(error) => error,
             };
-            uncertain |= error.may_have_happened();
-            let harmless = twice == Twice::Same || !error.may_have_happened();
+            let maybe = error.may_have_happened();
+            let harmless = twice == Twice::Same || !maybe;
             let wait = error.retry_after().map_or(pause, |asked| asked.max(pause));
             if !error.retryable() || !harmless || Instant::now() + wait >= until {
-                return Err(error);
+                // Of a call that is over it does not matter what was done before.
+                let hides = uncertain && !maybe && !error.is_gone();
+                return Err(if hides { SipError::Uncertain(Box::new(error)) } else { error });
             }
+            uncertain |= maybe;
             tracing::debug!(action, %call, %error, "the request about a call is repeated");
             sleep(wait).await;
             pause *= 2;

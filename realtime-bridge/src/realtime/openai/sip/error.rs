@@ -29,6 +29,9 @@ pub enum SipError {
     /// The control socket could not be opened.
     #[error("the control socket of the call could not be opened")]
     Socket(#[source] ConnectError),
+    /// The last attempt was certainly not carried out; one before it may have been.
+    #[error("the provider may have done what it was asked to do, and did not say so")]
+    Uncertain(#[source] Box<SipError>),
     /// The provider knows no such call: it is over, or never was (404).
     #[error("the call is over")]
     Gone,
@@ -52,6 +55,7 @@ impl SipError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Socket(error) => error.retryable(),
+            Self::Uncertain(error) => error.retryable(),
             Self::Unreachable(_) | Self::TimedOut { .. } | Self::Broken(_) => true,
             Self::Refused { status, .. } => matches!(status, 408 | 429 | 500..=599),
             Self::Config { .. } | Self::Gone => false,
@@ -62,7 +66,7 @@ impl SipError {
     #[must_use]
     pub const fn may_have_happened(&self) -> bool {
         match self {
-            Self::TimedOut { .. } | Self::Broken(_) => true,
+            Self::TimedOut { .. } | Self::Broken(_) | Self::Uncertain(_) => true,
             Self::Refused { status, .. } => matches!(status, 408 | 500..=599),
             Self::Config { .. } | Self::Unreachable(_) | Self::Socket(_) | Self::Gone => false,
         }

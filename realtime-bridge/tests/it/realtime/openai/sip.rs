@@ -172,6 +172,24 @@ async fn refusals_say_what_can_be_done() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_attempt_may_have_done_is_not_forgotten() {
+    let bad = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    let server = Server::bind().await;
+    let (calls, call, config) = (calls(&server), call(), session());
+    for first in [BUSY, ""] {
+        let (made, _) = tokio::join!(calls.accept(&call, &config), server.serve_all([first, bad]));
+        let error = made.unwrap_err();
+        assert!(error.may_have_happened() && !error.retryable() && !error.is_gone(), "{error:?}");
+        let SipError::Uncertain(last) = error else { panic!("the last error is kept: {error:?}") };
+        assert!(matches!(*last, SipError::Refused { status: 400, .. }));
+    }
+    let (made, _) = tokio::join!(calls.accept(&call, &config), server.serve_all([BUSY, GONE]));
+    assert!(made.unwrap_err().is_gone(), "it is over, whatever was done");
+    let (made, _) = tokio::join!(calls.accept(&call, &config), server.serve_all([bad]));
+    assert!(!made.unwrap_err().may_have_happened());
+}
+
+#[tokio::test]
 async fn a_provider_that_does_not_answer_is_given_up() {
     let server = Server::bind().await;
     let config = server.config().with_connect_timeout(Duration::from_millis(300));
