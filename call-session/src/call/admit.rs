@@ -89,9 +89,12 @@ impl CallSession {
                 true
             }
             SessionEvent::StreamAttached { stream, .. } => return self.admit_stream(*stream, over),
-            SessionEvent::StreamDetached { stream, .. } => {
+            SessionEvent::StreamDetached { stream, cause, orderly } => {
                 let known = call.attachments.iter().find(|attachment| attachment.stream == *stream);
-                known.ok_or(Refused::StreamUnexpected(*stream))?.detached.is_none()
+                let known = known.ok_or(Refused::StreamUnexpected(*stream))?.detached.as_ref();
+                // A goodbye that was heard is the end of the conversation, whatever was told of the line before. The line
+                // itself cannot tell a caller who has gone from one who was led elsewhere.
+                known.is_none_or(|known| *orderly && !known.orderly && cause != CALLER_HUNG_UP)
             }
             // Only of what is written down before it happens can it be known that it does not.
             SessionEvent::StreamStays { stream } => {
@@ -153,6 +156,25 @@ impl CallSession {
         let mut happened = Vec::new();
         for proposal in proposals {
             happened.extend(self.take_one(proposal)?);
+        }
+        Ok(happened)
+    }
+
+    /// What happens of what a provider tells at once, in order: each stands for itself, and what the call does not allow is
+    /// passed over, as it comes late. The call takes it in.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::AnotherCall`] when it is about a call with another name. Nothing of it is to be kept then; the call may have
+    /// taken in what came before.
+    pub fn hear(&mut self, told: impl IntoIterator<Item = Stamped>) -> Result<Vec<Stamped>, Refused> {
+        let mut happened = Vec::new();
+        for proposal in told {
+            match self.take_one(proposal) {
+                Ok(one) => happened.extend(one),
+                Err(refused @ Refused::AnotherCall { .. }) => return Err(refused),
+                Err(_) => {}
+            }
         }
         Ok(happened)
     }

@@ -73,7 +73,8 @@ pub fn recording(callback: &RecordingProgress, received: Timestamp) -> Vec<Stamp
     recording.url.clone_from(&callback.url);
     recording.seconds = callback.duration.map(|duration| duration.0);
     recording.channels = callback.channels;
-    vec![SessionEvent::Recorded { recording }.at(received)]
+    let bound = callback.call_sid.clone().map(|call| SessionEvent::Bound { call });
+    bound.into_iter().chain([SessionEvent::Recorded { recording }]).map(|event| event.at(received)).collect()
 }
 
 fn became(status: &CallStatus) -> Option<SessionEvent> {

@@ -120,8 +120,11 @@ async fn pass_on(pool: PgPool, told: Told) {
     let sql = format!("notify {}", told.channel.name());
     loop {
         told.there.notified().await;
-        if let Err(error) = raw_sql(sqlx::AssertSqlSafe(sql.as_str())).execute(&pool).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "others were not told");
+        // It has a connection meanwhile, or waits for one.
+        match timeout(ANSWER, raw_sql(sqlx::AssertSqlSafe(sql.as_str())).execute(&pool)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(error = &error as &dyn std::error::Error, "others were not told"),
+            Err(_) => tracing::debug!("others were not told in time"),
         }
         sleep(TOGETHER).await;
     }

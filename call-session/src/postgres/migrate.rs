@@ -37,9 +37,11 @@ pub(super) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     }
     // Numbers of transactions belong to a server. Events that were copied from another one, such as from a dump, may have
     // greater ones than any new event for a long time, and the feed would not show those. They are put before all others.
+    // What this statement sees was begun before the end of its snapshot, unless it was copied: a server that goes on writing
+    // while the tables are changed has greater numbers than this transaction, and smaller ones than that end.
     raw_sql(
         "update call_events set txid = 0 where exists \
-         (select 1 from call_events where txid > pg_current_xact_id()::text::bigint)",
+         (select 1 from call_events where txid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint)",
     )
     .execute(&mut *transaction)
     .await

@@ -20,15 +20,15 @@
 //! # When it cannot be reached
 //!
 //! Nothing waits longer than [`PostgresConfig::wait`]; then it is [`StoreError::Unavailable`], and may be tried again.
-//! Connections that broke are replaced when they are next needed.
+//! Connections that broke are replaced when they are next needed, those that are silent once they were so for as long.
 
 mod listen;
 mod migrate;
 
-use std::{fmt, future::Future, ops, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, future::Future, io, ops, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    PgConnection, PgPool, Postgres as Database, Transaction,
+    Connection, PgConnection, PgPool, Postgres as Database, Transaction,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
     query::{Query, QueryAs, QueryScalar},
@@ -49,8 +49,9 @@ pub struct PostgresConfig {
     pub connections: u32,
     /// How long any one thing may take, waiting for a connection included. Default: 5 s.
     pub wait: Duration,
-    /// Whether there is a pooler in transaction mode between. Default: no.
-    pub pooler: bool,
+    /// Whether there is a pooler in transaction mode between. Default: no. Set by [`with_pooler`](Self::with_pooler), since
+    /// more follows from it.
+    pooler: bool,
 }
 
 impl PostgresConfig {
@@ -149,7 +150,16 @@ impl Postgres {
     /// [`StoreError::Unavailable`] when it cannot be reached; [`StoreError::Refused`] when it lets nobody in, or when its
     /// tables cannot be changed.
     pub async fn connect(config: PostgresConfig) -> Result<Self, StoreError> {
-        let pool = PgPoolOptions::new().max_connections(config.connections).acquire_timeout(config.wait);
+        let wait = config.wait;
+        let pool = PgPoolOptions::new().max_connections(config.connections).acquire_timeout(wait);
+        // A connection is tried when it comes back, for as long as the operating system believes in it: a host that died
+        // without a word would keep the place of each of them for minutes.
+        let pool = pool.after_release(move |connection, _| {
+            Box::pin(async move {
+                let answer = timeout(wait, connection.ping()).await;
+                answer.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))).map(|()| true)
+            })
+        });
         let pool = pool.connect_lazy_with(config.options);
         migrate::migrate(&pool).await?;
         let listener = Arc::new(Listener::new(pool.clone(), config.direct));

@@ -75,12 +75,41 @@ where
     S: SessionStore + ?Sized,
     F: Fn(&CallSession) -> Vec<Stamped> + Send,
 {
+    change(store, id, move |session| {
+        let proposals = propose(session);
+        session.take(proposals)
+    })
+    .await
+}
+
+/// Tells a call what a provider says of it, as [`CallSession::hear`] does: what the call does not allow is passed over, the
+/// rest is kept together.
+///
+/// # Errors
+///
+/// [`UpdateError`]; [`Refused::AnotherCall`] or [`CommitError::CallSidTaken`] in it when it is about another call.
+///
+/// # Cancel safety
+///
+/// When the future is dropped, all of the change has happened, or nothing.
+pub async fn hear<S>(store: &S, id: SessionId, told: &[Stamped]) -> Result<Updated, UpdateError>
+where
+    S: SessionStore + ?Sized,
+{
+    change(store, id, |session| session.hear(told.iter().cloned())).await
+}
+
+/// Loads a call, decides what happens to it and keeps that, again when somebody else was quicker.
+async fn change<S, F>(store: &S, id: SessionId, decide: F) -> Result<Updated, UpdateError>
+where
+    S: SessionStore + ?Sized,
+    F: Fn(&mut CallSession) -> Result<Vec<Stamped>, Refused> + Send,
+{
     let mut attempt = 0;
     loop {
         let mut session = store.load(id).await?.ok_or(CommitError::NoCall(id))?;
         let expected = session.summary.version;
-        let proposals = propose(&session);
-        let events = session.take(proposals)?;
+        let events = decide(&mut session)?;
         if events.is_empty() {
             return Ok(Updated { session, events });
         }

@@ -102,6 +102,24 @@ async fn a_change_is_decided_again_on_what_the_call_is_then() {
     assert!(store::update(&store, id, |_| vec![end.clone()]).await.unwrap().events.is_empty());
 }
 
+/// All of it is one commit, however much of it is late.
+#[tokio::test(start_paused = true)]
+async fn what_is_told_at_once_is_kept_at_once() {
+    let store = HardStore::default();
+    let (id, other) = (one_call(&store).await, one_call(&store).await);
+    let told = Story::Talked.told(&sid(1)).into_iter().flatten().collect::<Vec<_>>();
+    let heard = store::hear(&store, id, &told).await.unwrap();
+    assert_eq!(heard.session.summary.status, Status::Completed);
+    assert_eq!(heard.events.len() as u64 + 1, heard.session.summary.version.0);
+    assert!(store::hear(&store, id, &told).await.unwrap().events.is_empty());
+    // It is about another call than it says.
+    let error = store::hear(&store, id, &Story::Talked.told(&sid(2)).concat()).await.unwrap_err();
+    assert!(matches!(error, UpdateError::Refused(Refused::AnotherCall { .. })), "{error:?}");
+    let error = store::hear(&store, other, &told).await.unwrap_err();
+    assert!(matches!(error, UpdateError::Commit(CommitError::CallSidTaken { owner, .. }) if owner == id), "{error:?}");
+    assert_eq!(store.load(other).await.unwrap().unwrap().summary.version.0, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_kept_is_an_error() {
     let store = HardStore::default();

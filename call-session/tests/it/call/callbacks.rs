@@ -161,9 +161,22 @@ fn another_call_is_not_this_one() {
     let other = Story::Talked.told("CA0000000000000000000000000000000f");
     let before = call.clone();
     for events in other.into_iter().filter(|events| events[0].event.name() == "bound") {
-        call.take(events).unwrap_err();
+        call.take(events.clone()).unwrap_err();
+        call.hear(events).unwrap_err();
     }
     assert_eq!(call, before);
+}
+
+#[test]
+fn what_a_call_does_not_allow_keeps_nothing_else_from_it() {
+    let mut call = lived(Story::Talked, &Story::Talked.told(CALL)).call;
+    let bound = SessionEvent::Bound { call: CALL.parse().unwrap() };
+    let late = SessionEvent::StreamExpected { stream: stream(2) };
+    let told = [bound, late, SessionEvent::Lasted { seconds: 99 }].map(|event| event.at(at(80)));
+    call.take(told.clone()).unwrap_err();
+    let happened = call.hear(told).unwrap();
+    assert_eq!(happened.iter().map(|event| event.event.name()).collect::<Vec<_>>(), ["lasted"]);
+    assert_eq!(call.summary.seconds, Some(99));
 }
 
 #[test]

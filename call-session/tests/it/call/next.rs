@@ -62,6 +62,23 @@ fn keys_that_are_not_pressed_leave_the_stream_as_it_was() {
     }
 }
 
+/// News of the line come before the end of the conversation does: it has its end all the same.
+#[test]
+fn a_goodbye_counts_whatever_was_told_of_the_line_before() {
+    for told in ["stream-error", KEYS, "lost"] {
+        let call = check([talked(1, told, false), vec![detached(stream(1), "goodbye", true)]], 1, Next::HangUp);
+        let kept = call.summary.attachments[0].detached.as_ref().unwrap();
+        assert_eq!((kept.cause.as_str(), kept.orderly), ("goodbye", true));
+        // Whoever is led elsewhere seems to hang up.
+        let mut call = check([talked(1, told, false)], 1, Next::Reconnect);
+        assert!(call.take([detached(stream(1), "caller-hung-up", true).at(at(70))]).unwrap().is_empty());
+    }
+    let mut call = check([talked(1, "goodbye", true)], 1, Next::HangUp);
+    for late in [detached(stream(1), "lost", false), detached(stream(1), "hung-up", true)] {
+        assert!(call.take([late.at(at(70))]).unwrap().is_empty(), "and stays its end");
+    }
+}
+
 #[test]
 fn whoever_was_cut_off_is_connected_again() {
     check([talked(1, "line-failed", false)], 1, Next::Reconnect);

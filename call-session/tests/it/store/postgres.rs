@@ -9,9 +9,11 @@ use call_session::{
     store::{self, Commit, CommitError, Position, SessionStore, StoreError, postgres::PostgresStore},
 };
 use jiff::Timestamp;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use throwaway_postgres::Database;
 use tokio::{
+    io::{AsyncRead, AsyncWrite, copy_bidirectional},
+    net::{TcpListener, TcpStream, UnixStream},
     sync::watch,
     task::JoinSet,
     time::{Instant, timeout},
@@ -247,10 +249,10 @@ async fn connections_may_be_cut() {
     let acknowledged = tasks.join_all().await.into_iter().sum();
     assert_counted(&store, id, acknowledged, 4).await;
     // And so do tasks that are no longer wanted.
-    let mut given_up = 0;
-    while given_up < 20 {
+    for attempt in 0..40 {
         let change = store::update(&store, id, |_| vec![pressed()]);
-        given_up += u32::from(timeout(Duration::from_micros(300 * u64::from(given_up)), change).await.is_err());
+        // Most are given up, each at another moment.
+        let _ = timeout(Duration::from_micros(150 * attempt), change).await;
     }
     // What was given up may have reached the database and be kept between the two readings.
     let settled = async {
@@ -263,6 +265,111 @@ async fn connections_may_be_cut() {
         }
     };
     timeout(Duration::from_secs(60), settled).await.unwrap();
+}
+
+/// Waits until a transaction waits for a table that another has locked.
+async fn until_somebody_waits_for(table: &'static str, database: &Database) {
+    let mut watching = PgConnection::connect(database.url()).await.unwrap();
+    let waiting = async {
+        let waits = "select exists (select 1 from pg_locks l join pg_database d on d.oid = l.database \
+                     where not granted and d.datname = current_database() and relation = $1::regclass)";
+        while !sqlx::query_scalar::<_, bool>(waits).bind(table).fetch_one(&mut watching).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), waiting).await.unwrap();
+}
+
+/// Servers of the version before go on writing while one of the next brings the tables up to date: their events are where
+/// they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_stays_as_it_is_while_the_tables_are_changed() {
+    let database = Database::create().unwrap();
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    created(&store).await;
+    let mut other = PgConnection::connect(database.url()).await.unwrap();
+    other.execute("alter table call_live_nodes drop column draining").await.unwrap();
+    other.execute("delete from call_session_migrations where number = 4").await.unwrap();
+
+    let mut writing = other.begin().await.unwrap();
+    writing.execute("lock table call_events in share row exclusive mode").await.unwrap();
+    let url = database.url().to_owned();
+    let upgrading = tokio::spawn(async move { PostgresStore::connect(&url).await });
+    // It has a number by the time that it waits for the events.
+    until_somebody_waits_for("call_events", &database).await;
+    // What is written by whoever began later has a greater number.
+    writing.execute("update call_events set txid = pg_current_xact_id()::text::bigint").await.unwrap();
+    writing.commit().await.unwrap();
+    upgrading.await.unwrap().unwrap();
+    let numbers: Vec<i64> =
+        sqlx::query_scalar("select distinct txid from call_events").fetch_all(&mut other).await.unwrap();
+    assert!(numbers.iter().all(|number| *number > 0), "{numbers:?}");
+}
+
+trait Both: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Both for T {}
+
+/// What stands between a server and its database: carries bytes until it is told that the host is dead. Then what it has
+/// carried so far is neither closed nor carried on, and only new connections are.
+async fn carry(listener: TcpListener, to: PgConnectOptions, dead: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    while let Ok((mut here, _)) = listener.accept().await {
+        let (to, mut dead) = (to.clone(), dead.clone());
+        connections.spawn(async move {
+            let mut there: Box<dyn Both> = match to.get_socket() {
+                Some(folder) => {
+                    let socket = folder.join(format!(".s.PGSQL.{}", to.get_port()));
+                    Box::new(UnixStream::connect(socket).await.unwrap())
+                }
+                None => Box::new(TcpStream::connect((to.get_host(), to.get_port())).await.unwrap()),
+            };
+            let before = !*dead.borrow_and_update();
+            let silent = async {
+                let _ = dead.wait_for(|dead| *dead && before).await.is_ok();
+            };
+            tokio::select! {
+                _ = copy_bidirectional(&mut here, &mut there) => {}
+                () = silent => std::future::pending().await,
+            }
+        });
+    }
+}
+
+/// A host that is gone without a word keeps no connection for longer than anything may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_a_host_that_died_silently_are_replaced() {
+    let database = Database::create().unwrap();
+    let options: PgConnectOptions = database.url().parse().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = listener.local_addr().unwrap();
+    // Where the server asks for a password, it stands in the address.
+    let there = format!("{}:{}", options.get_host(), options.get_port());
+    let url = match options.get_socket() {
+        Some(_) => format!("postgres://{}@{here}/{}", options.get_username(), database.name()),
+        None => database.url().replace(&there, &here.to_string()),
+    };
+    assert!(url.contains(&here.to_string()), "it goes by what stands between");
+    let (died, dead) = watch::channel(false);
+    let carrying = tokio::spawn(carry(listener, options, dead));
+    let config =
+        PostgresConfig::new(&url).unwrap().with_connections(1).with_wait(Duration::from_secs(2)).without_listening();
+    let store = connected(config).await;
+    let id = created(&store).await;
+
+    // It dies in the middle of a question.
+    let mut other = PgConnection::connect(database.url()).await.unwrap();
+    let mut locking = other.begin().await.unwrap();
+    locking.execute("lock table call_sessions in access exclusive mode").await.unwrap();
+    let asking = store.clone();
+    let asking = tokio::spawn(async move { asking.load(id).await });
+    until_somebody_waits_for("call_sessions", &database).await;
+    died.send_replace(true);
+    assert!(matches!(asking.await.unwrap(), Err(StoreError::Unavailable(_))));
+    locking.rollback().await.unwrap();
+    let again = async { while store.load(id).await.is_err() {} };
+    timeout(Duration::from_secs(60), again).await.unwrap();
+    carrying.abort();
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ use twilio_twiml::{
 
 use super::world::{FAREWELL, back, person, post, presses, receptionist, until, with_agent};
 use crate::{
-    outbound::{balance, check_health, two_ports},
+    outbound::balancer::{balance, check_health, two_ports},
     world::{ACCOUNT, TOKEN},
 };
 

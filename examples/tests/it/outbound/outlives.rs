@@ -1,0 +1,289 @@
+//! Calls that outlive their server, and the store.
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use call_session::{
+    call::{CallSession, Outcome, Speaker, Status, ToolOutcome},
+    directory::Directory,
+    store::{Query, SessionStore, postgres::PostgresStore, sqlite::SqliteStore},
+};
+use call_simulator::{
+    audio::fixtures::en,
+    openai::{Answer, Script},
+    twilio::{CallEnd, CallReport, CallerScript, Event, PhoneScript},
+};
+use examples::{
+    outbound,
+    phone::{Parts, Phone, api::Api},
+    program,
+    settings::{Arguments, Settings},
+};
+use realtime_bridge::{
+    realtime::ToolSpec,
+    tool::{RawTool, ToolContext, ToolError, ToolOptions, ToolPolicy},
+};
+use serde_json::json;
+use tokio::process::Command;
+use twilio_twiml::sid::CallSid;
+
+use super::world::{World, all_over, lengthy, new_folder};
+
+/// Where bookings are written down, and where it is said that they may come to their end.
+pub(super) const FOLDER: &str = "BOOKINGS";
+
+/// A tool with an effect that can be counted from outside: a line in a file. It takes as long as the test wants.
+struct Book(PathBuf);
+
+#[async_trait]
+impl RawTool for Book {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec::new(
+            "book",
+            "Books a day.",
+            json!({ "type": "object", "properties": { "day": { "type": "string" } } }),
+        )
+    }
+
+    fn options(&self) -> ToolOptions {
+        ToolOptions::default().with_policy(ToolPolicy::Never).with_limit(Duration::from_secs(60))
+    }
+
+    async fn call_raw(&self, context: &ToolContext, _: &str) -> Result<String, ToolError> {
+        let mut file = OpenOptions::new().append(true).create(true).open(self.0.join("done")).unwrap();
+        file.write_all(format!("{}\n", context.key).as_bytes()).unwrap();
+        while !self.0.join("go-on").exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok("booked".into())
+    }
+}
+
+/// The keys of all bookings.
+fn bookings(folder: &Path) -> Vec<String> {
+    std::fs::read_to_string(folder.join("done")).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+#[ignore = "a server, which a test starts as a process"]
+async fn a_server_with_bookings() {
+    #[derive(clap::Parser)]
+    struct FromEnvironment {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+    let FromEnvironment { arguments } = clap::Parser::parse_from(["server"]);
+    program::log(false);
+    let settings = Settings::check(&arguments).unwrap();
+    let tools = outbound::tools().with(Book(std::env::var_os(FOLDER).unwrap().into()));
+    let phone = Phone::new(settings.clone(), Parts::new(settings.database.open().await.unwrap(), tools)).unwrap();
+    let router = phone.router().merge(Api::new(phone.clone()).router());
+    program::serve(&settings, phone, router).await.unwrap();
+}
+
+/// Books when the caller first says something; also in a session that goes on with a call.
+fn books() -> Script {
+    Script::new()
+        .greeting(Answer::say(en::AGENT_GREETING))
+        .turn(en::CALLER_HOURS, Answer::call("book", &json!({ "day": "monday" })).then(Answer::say(en::AGENT_HOURS)))
+        .turn(en::CALLER_THANKS, Answer::say(en::AGENT_GOODBYE).and_call("end_call", &json!({})))
+}
+
+/// From the moment Twilio asked what comes next until the caller heard the agent again; `None` if it never asked.
+fn silence(report: &CallReport) -> Option<Duration> {
+    let asked = report
+        .timeline
+        .moments()
+        .iter()
+        .find(|moment| matches!(&moment.event, Event::WebhookSent { url, .. } if url.contains("/after-stream/")))?;
+    let again = report.agent_speech.iter().find(|speech| speech.start > asked.at);
+    again.map(|speech| speech.start - asked.at)
+}
+
+/// Twenty people who listen to the greeting, wait, and say goodbye.
+async fn call_twenty(world: &World, store: &dyn SessionStore, directory: &dyn Directory) -> Vec<CallSid> {
+    // The wait is shorter than the silence after which the agent asks whether anybody is there.
+    let talk = CallerScript::new().until_hears(en::AGENT_GREETING).pause(Duration::from_secs(9)).say(en::CALLER_THANKS);
+    let calls = call_all(world, directory, talk).await;
+    wait_for_greetings(store, 20).await;
+    calls
+}
+
+/// Twenty people who do this.
+async fn call_all(world: &World, directory: &dyn Directory, talk: CallerScript) -> Vec<CallSid> {
+    let customers = world.customers(directory, std::iter::repeat_n(PhoneScript::answers(talk), 20)).await;
+    let started = futures_util::future::join_all(customers.iter().map(|customer| world.start(customer))).await;
+    started.iter().map(|answer| answer["twilioCallSid"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+/// Waits until so many callers have heard the greeting.
+async fn wait_for_greetings(store: &dyn SessionStore, calls: usize) {
+    wait_for(store, calls, |call| call.transcript.iter().any(|line| line.complete && line.speaker == Speaker::Agent))
+        .await;
+}
+
+/// Waits until it is so with as many active calls.
+async fn wait_for(store: &dyn SessionStore, calls: usize, so: impl Fn(&CallSession) -> bool) {
+    loop {
+        let position = store.feed_end().await.unwrap();
+        let mut count = 0;
+        for call in store.query(&Query::active().with_limit(100)).await.unwrap().calls {
+            count += usize::from(so(&store.load(call.id).await.unwrap().unwrap()));
+        }
+        if count == calls {
+            return;
+        }
+        store.feed_moved(position).await;
+    }
+}
+
+/// How long those were in silence whose server went away; and that all came to a good end, with all that was said.
+async fn check_all_went_on(world: &World, store: &dyn SessionStore, calls: &[CallSid]) -> Vec<Duration> {
+    let mut silences = Vec::new();
+    for sid in calls {
+        let report = world.twilio.report(sid).await.unwrap();
+        silences.extend(silence(&report).filter(|_| report.streams.len() > 1));
+    }
+    assert!(!silences.is_empty(), "some calls were on the server that went away");
+    let fates = all_over(store, calls.len()).await;
+    assert!(fates.iter().all(|fate| *fate == (Status::Completed, Some(Outcome::Conversation))), "{fates:?}");
+    for call in store.query(&Query::default().with_limit(100)).await.unwrap().calls {
+        let session = store.load(call.id).await.unwrap().unwrap();
+        let agents = session.transcript.iter().filter(|line| line.speaker == Speaker::Agent).count();
+        let streams = call.attachments.len();
+        assert_eq!(session.transcript[0].heard, en::AGENT_GREETING.transcript, "what was heard is kept");
+        assert!(agents >= streams, "on each of {streams} streams the agent spoke: {:?}", session.transcript);
+        let heard: Vec<_> = session.transcript.iter().map(|line| line.heard.as_str()).collect();
+        let end = [en::CALLER_THANKS, en::AGENT_GOODBYE].map(|speech| speech.transcript);
+        assert!(heard.ends_with(&end), "what was said later is there, too: {heard:?} {:?}", call.attachments);
+    }
+    silences
+}
+
+/// All are in the middle of a booking when one of the servers dies, and that is not booked again.
+#[tokio::test]
+async fn callers_go_on_talking_when_their_server_is_killed() {
+    let folder = new_folder();
+    let database = throwaway_postgres::Database::create().unwrap();
+    let world = World::talking(database.url().to_owned(), books()).await;
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    let mut first = world.serve_with_bookings(0, &folder).await;
+    let _second = world.serve_with_bookings(1, &folder).await;
+    // Whoever is cut off is asked to say the last again.
+    let talk = CallerScript::new()
+        .until_agent_finishes()
+        .say(en::CALLER_HOURS)
+        .until_agent_finishes()
+        .pause(Duration::from_secs(4))
+        .say(en::CALLER_THANKS)
+        .until_agent_finishes()
+        .say(en::CALLER_THANKS);
+    let calls = call_all(&world, &store, talk).await;
+    wait_for(&store, 20, |call| !call.tools.is_empty()).await;
+    // They are written down before they begin.
+    let begun = loop {
+        let mut begun = bookings(&folder);
+        begun.sort_unstable();
+        begun.dedup();
+        if begun.len() == 20 {
+            break begun;
+        }
+        tokio::task::yield_now().await;
+    };
+    first.kill().await.unwrap();
+    std::fs::write(folder.join("go-on"), "").unwrap();
+    let silences = check_all_went_on(&world, &store, &calls).await;
+    assert!(silences.iter().all(|silence| *silence < Duration::from_secs(3)), "{silences:?}");
+
+    let mut booked = bookings(&folder);
+    booked.sort_unstable();
+    assert_eq!(booked, begun, "nothing was booked twice");
+    let (mut unknown, mut done) = (0, 0);
+    for call in store.query(&Query::default().with_limit(100)).await.unwrap().calls {
+        let session = store.load(call.id).await.unwrap().unwrap();
+        let runs: Vec<_> = session.tools.iter().filter(|run| begun.contains(&run.key)).collect();
+        assert_eq!(runs.len(), 1, "each effect is in the journal of its call");
+        unknown += usize::from(runs[0].outcome.is_none());
+        done += usize::from(runs[0].outcome == Some(ToolOutcome::Done));
+    }
+    assert_eq!((unknown, done), (silences.len(), 20 - silences.len()), "of those that were cut off nobody knows more");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn callers_go_on_talking_when_their_server_is_deployed_anew() {
+    let database = throwaway_postgres::Database::create().unwrap();
+    let world = World::new(database.url().to_owned()).await;
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    // The balancer of this world looks fifty times a second.
+    let settings = [("MACHINE", "ignore"), ("DRAIN_NOTICE", "0.3")];
+    let mut first = world.serve(0, &settings).await;
+    let _second = world.serve(1, &settings).await;
+    let calls = call_twenty(&world, &store, &store).await;
+    let pid = first.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    assert!(first.wait().await.unwrap().success(), "it stops by itself");
+    let active = store.query(&Query::active().with_limit(100)).await.unwrap().calls.len();
+    assert_eq!(active, 20, "it does not wait for calls that others can have");
+    let silences = check_all_went_on(&world, &store, &calls).await;
+    assert!(silences.iter().all(|silence| *silence < Duration::from_secs(1)), "{silences:?}");
+}
+
+#[tokio::test]
+async fn callers_go_on_talking_when_the_only_server_is_killed_and_started_again() {
+    let folder = new_folder();
+    let path = folder.join("calls.db");
+    let world = World::new(format!("sqlite:{}", path.display())).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut server = world.serve(0, &[("MACHINE", "ignore")]).await;
+    let calls = call_twenty(&world, &store, &store).await;
+    server.kill().await.unwrap();
+    let _server = world.serve(0, &[("MACHINE", "ignore")]).await;
+    let silences = check_all_went_on(&world, &store, &calls).await;
+    assert_eq!(silences.len(), 20);
+    store.close().await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// The store is away for twenty seconds in the middle of every call.
+#[tokio::test]
+async fn callers_do_not_notice_that_postgres_is_away() {
+    let mut database = throwaway_postgres::Database::alone().unwrap();
+    let world = World::talking(database.url().to_owned(), lengthy()).await;
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    let talk = CallerScript::new()
+        .until_hears(en::AGENT_GREETING)
+        .pause(Duration::from_secs(9))
+        .say(en::CALLER_HOURS)
+        .until_hears(en::AGENT_HOURS)
+        .pause(Duration::from_secs(9))
+        .say(en::CALLER_THANKS);
+    let _server = world.serve(0, &[("MACHINE", "ignore")]).await;
+    let customers = world.customers(&store, std::iter::repeat_n(PhoneScript::answers(talk), 10)).await;
+    let started = futures_util::future::join_all(customers.iter().map(|customer| world.start(customer))).await;
+    wait_for_greetings(&store, 10).await;
+
+    let server = database.server().unwrap();
+    server.stop().unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    server.start_again().unwrap();
+
+    for answer in &started {
+        let sid = answer["twilioCallSid"].as_str().unwrap().parse().unwrap();
+        let report = world.twilio.report(&sid).await.unwrap();
+        assert_eq!((report.streams.len(), &report.end), (1, &CallEnd::HungUp), "{}", report.timeline);
+    }
+    let fates = all_over(&store, 10).await;
+    assert!(fates.iter().all(|fate| *fate == (Status::Completed, Some(Outcome::Conversation))), "{fates:?}");
+    for call in store.query(&Query::default()).await.unwrap().calls {
+        let session = store.load(call.id).await.unwrap().unwrap();
+        let heard: Vec<_> = session.transcript.iter().map(|line| line.heard.as_str()).collect();
+        let spoken = [en::AGENT_GREETING, en::CALLER_HOURS, en::AGENT_HOURS, en::CALLER_THANKS, en::AGENT_GOODBYE];
+        assert_eq!(heard, spoken.map(|speech| speech.transcript), "nothing is lost");
+    }
+}
