@@ -4,19 +4,29 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::frame::start_of;
+use super::{call_time::CallTime, frame::start_of};
+
+/// How far a line may be behind and still catch up: two frames.
+const CATCH_UP: Duration = Duration::from_millis(40);
 
 /// Ticks at absolute times, so that a late tick does not make the next one late.
+///
+/// Unless it is very late. A line that caught up with whatever a busy machine has kept from it would play seconds at once,
+/// before any peer could say a word, and the call would be one that no telephone can have. What is beyond [`CATCH_UP`]
+/// the call stands still, and its time with it.
 #[derive(Debug)]
 pub(crate) struct FrameClock {
-    started: Instant,
+    time: CallTime,
+    /// When the next frame begins if nothing holds it up.
+    due: Instant,
     ticks: u64,
     worst_lateness: Duration,
 }
 
 impl FrameClock {
     pub(crate) fn start() -> Self {
-        Self { started: Instant::now(), ticks: 0, worst_lateness: Duration::ZERO }
+        let now = Instant::now();
+        Self { time: CallTime::new(now), due: now, ticks: 0, worst_lateness: Duration::ZERO }
     }
 
     /// Waits for the begin of the next frame.
@@ -25,18 +35,30 @@ impl FrameClock {
     ///
     /// A dropped wait loses no frame.
     pub(crate) async fn tick(&mut self) {
-        let due = self.started + start_of(self.ticks);
-        sleep_until(due).await;
+        sleep_until(self.due).await;
+        let late = self.due.elapsed();
+        self.worst_lateness = self.worst_lateness.max(late);
+        let still = late.saturating_sub(CATCH_UP);
+        if !still.is_zero() {
+            self.time.stand_still(start_of(self.ticks), still);
+        }
+        self.due += still + start_of(1);
         self.ticks += 1;
-        self.worst_lateness = self.worst_lateness.max(due.elapsed());
     }
 
-    pub(crate) const fn started(&self) -> Instant {
-        self.started
+    /// The time of the call.
+    pub(super) const fn time(&self) -> &CallTime {
+        &self.time
     }
 
+    /// When the call would have been placed if it had never stood still: the call's time is what has passed since then.
+    fn zero(&self) -> Instant {
+        self.due - start_of(self.ticks)
+    }
+
+    /// The time of the call, which goes no further than to a frame that is late.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.zero().elapsed().min(start_of(self.ticks))
     }
 
     pub(crate) const fn worst_lateness(&self) -> Duration {
@@ -48,18 +70,44 @@ impl FrameClock {
 mod tests {
     use super::*;
 
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    async fn ticks(clock: &mut FrameClock, count: u64) {
+        for _ in 0..count {
+            clock.tick().await;
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_late_tick_does_not_make_the_next_one_late() {
         let mut clock = FrameClock::start();
-        for _ in 0..10 {
-            clock.tick().await;
-        }
-        assert_eq!(clock.elapsed(), Duration::from_millis(180));
-        tokio::time::advance(Duration::from_millis(55)).await;
-        for _ in 0..10 {
-            clock.tick().await;
-        }
-        assert_eq!(clock.elapsed(), Duration::from_millis(380));
-        assert_eq!(clock.worst_lateness(), Duration::from_millis(35));
+        ticks(&mut clock, 10).await;
+        assert_eq!(clock.elapsed(), ms(180));
+        tokio::time::advance(ms(55)).await;
+        ticks(&mut clock, 10).await;
+        assert_eq!(clock.elapsed(), ms(380));
+        assert_eq!(clock.worst_lateness(), ms(35));
+        assert_eq!(clock.time().stood_still(), ms(0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_is_held_up_for_long_catches_up_with_two_frames_and_stands_still_for_the_rest() {
+        let mut clock = FrameClock::start();
+        let placed = Instant::now();
+        ticks(&mut clock, 10).await;
+        tokio::time::advance(ms(1_020)).await;
+        // The time of the call waits for the frame that is late.
+        assert_eq!(clock.elapsed(), ms(200));
+        let held_up = Instant::now();
+        ticks(&mut clock, 3).await;
+        assert_eq!(clock.elapsed(), ms(240));
+        assert_eq!(held_up.elapsed(), ms(0), "two frames at once");
+        ticks(&mut clock, 1).await;
+        assert_eq!((held_up.elapsed(), clock.elapsed()), (ms(20), ms(260)), "and then every 20 ms");
+        assert_eq!((clock.worst_lateness(), clock.time().stood_still()), (ms(1_000), ms(960)));
+        assert_eq!(clock.time().instant(clock.elapsed()), Instant::now());
+        assert_eq!(clock.time().placed(), placed);
     }
 }

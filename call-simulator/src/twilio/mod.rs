@@ -66,6 +66,7 @@ mod account;
 pub mod api_cli;
 mod bridge;
 mod call;
+mod call_time;
 mod callback_plan;
 mod caller;
 mod callers;

@@ -9,6 +9,7 @@ use twilio_twiml::{
 };
 
 use super::{
+    call_time::CallTime,
     debugger::Alert,
     measures::Measures,
     media_stream::StreamCounts,
@@ -29,7 +30,8 @@ pub struct CallReport {
     pub end: CallEnd,
     /// What Twilio calls it.
     pub status: CallStatus,
-    /// When it was placed, on the clock of this process: zero of every other time in the report.
+    /// When it was placed, on the clock of this process: zero of every other time in the report. What these times are on
+    /// the clock of this process, [`CallReport::instant`] tells.
     pub placed_at: Instant,
     /// When it was answered, since it was placed.
     pub answered: Option<Duration>,
@@ -56,6 +58,10 @@ pub struct CallReport {
     /// The most that a frame of 20 ms was late because this machine was busy. Beyond a few ms the measures of the call
     /// say more about the machine than about the agent.
     pub worst_lateness: Duration,
+    /// How long the call stood still in all because this machine was too busy to play it: what a line is behind by more than
+    /// 40 ms it does not catch up with, as its peers could not answer in between. No other time of the report counts it.
+    pub stood_still: Duration,
+    pub(super) time: CallTime,
 }
 
 /// A media stream that is over.
@@ -140,6 +146,18 @@ impl CallReport {
     /// The debugger's entries.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
         self.timeline.alerts()
+    }
+
+    /// When a time of the report was, on the clock of this process: for what happened elsewhere, such as in another call.
+    #[must_use]
+    pub fn instant(&self, at: Duration) -> Instant {
+        self.time.instant(at)
+    }
+
+    /// What the time of the report was at a moment on the clock of this process; zero before the call was placed.
+    #[must_use]
+    pub fn at(&self, instant: Instant) -> Duration {
+        self.time.at(instant)
     }
 }
 

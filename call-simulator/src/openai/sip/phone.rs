@@ -51,7 +51,8 @@ async fn talk(call: &SipCall) -> SipReport {
     let mut line = Line::new(call.ring.caller.clone(), true);
     let mut clock = FrameClock::start();
     let mut voices = Voices::default();
-    let mut session = None;
+    // Since when caller and model hear each other, in the time of the line.
+    let (mut session, mut connected_at) = (None, None);
     let end = loop {
         clock.tick().await;
         call.check_transfer();
@@ -61,6 +62,7 @@ async fn talk(call: &SipCall) -> SipReport {
             Stage::Ringing => line.ring(),
             Stage::Connected(connected) => {
                 line.phase = Phase::Streaming;
+                connected_at = connected_at.or_else(|| Some(line.now()));
                 frame(call, &mut line, &mut voices, &connected);
                 if connected.lock().is_ended() {
                     call.end(SipEnd::SessionEnded);
@@ -71,14 +73,13 @@ async fn talk(call: &SipCall) -> SipReport {
     };
     let ended = line.now();
     let finished = line.finish();
-    let accepted = call.accepted();
     SipReport {
         call_id: call.id.clone(),
         end,
         ended,
-        accepted,
+        accepted: call.accepted(),
         moments: call.moments(),
-        measures: Measures::of(&finished.agent_speech, &finished.caller_speech, accepted.unwrap_or(ended), ended),
+        measures: Measures::of(&finished.agent_speech, &finished.caller_speech, connected_at.unwrap_or(ended), ended),
         agent_speech: finished.agent_speech,
         caller_speech: finished.caller_speech,
         recording: finished.recording,

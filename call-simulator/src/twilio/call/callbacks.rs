@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use twilio_twiml::{
     webhook::Form,
     words::{CallEvent, CallStatus},
@@ -25,7 +25,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Delivered {
     purpose: &'static str,
-    sent: Duration,
+    answered: Instant,
     took: Duration,
     result: Result<Answered, Alert>,
 }
@@ -53,28 +53,29 @@ impl Call {
         let deliveries = lock(&self.account.callback_plan).clone().decide(&Callback::new(purpose, &form));
         for late in deliveries {
             let (webhooks, fetch, form) = (Arc::clone(&self.webhooks), fetch.clone(), form.clone());
-            let placed = self.clock.started();
             self.callbacks.spawn(async move {
                 sleep(late).await;
-                let sent = placed.elapsed();
+                let sent = Instant::now();
                 let result = webhooks.send(&fetch, &form).await;
-                Delivered { purpose, sent, took: placed.elapsed() - sent, result }
+                let answered = Instant::now();
+                Delivered { purpose, answered, took: answered - sent, result }
             });
         }
     }
 
     fn note_callback(&mut self, callback: Delivered) {
-        let Delivered { purpose, sent, took, result } = callback;
+        let Delivered { purpose, answered, took, result } = callback;
+        let at = self.clock.time().at(answered);
         match result {
-            Ok(answered) => {
-                let status = answered.answer.status;
-                self.line.timeline.push(sent + took, Event::WebhookAnswered { purpose, status, took });
+            Ok(Answered { answer, .. }) => {
+                let status = answer.status;
+                self.line.timeline.push(at, Event::WebhookAnswered { purpose, status, took });
                 if !(200..300).contains(&status) {
                     let alert = Alert::new(AlertCode::HttpRetrieval, format!("{purpose}: status {status}"));
-                    self.line.timeline.push(sent + took, Event::Alert(alert));
+                    self.line.timeline.push(at, Event::Alert(alert));
                 }
             }
-            Err(alert) => self.line.timeline.push(sent + took, Event::Alert(alert)),
+            Err(alert) => self.line.timeline.push(at, Event::Alert(alert)),
         }
     }
 }

@@ -134,7 +134,7 @@ async fn a_caller_interrupts_and_the_agent_is_cut_off() {
         })
         .start()
         .await;
-    let caller = CallerScript::new().until_agent_spoke_for(ms(600)).say_audio("stop", tone(400)).hang_up();
+    let caller = CallerScript::new().until_agent_spoke_for(ms(600)).say_audio("stop", tone(1_000)).hang_up();
 
     let report = app.twilio().call(CallOptions::new(caller)).await;
 
@@ -142,7 +142,8 @@ async fn a_caller_interrupts_and_the_agent_is_cut_off() {
     let log = &report.timeline;
     assert_eq!(report.end, CallEnd::CallerHungUp { phase: Phase::Streaming }, "{log}");
     let [barge_in] = report.measures.barge_ins[..] else { panic!("{log}") };
-    assert!(barge_in.cut_off <= ms(60), "{log}");
+    // As soon as the application has asked for it, and not when all is said.
+    assert!(barge_in.cut_off <= ms(500), "{log}");
     let dropped = report.streams[0].unheard;
     assert!(dropped > ms(5_000), "only {dropped:?} were dropped\n{log}");
     assert!(log.first(|event| matches!(event, Event::MarkReturned { cleared: true, .. })).is_some(), "{log}");

@@ -57,8 +57,9 @@ async fn a_caller_who_waits_meets_a_person_who_leaves_last() {
     let log = format!("{}\n{caller}\n{}\n{person}", caller.timeline, person.timeline);
     assert!(matches!(caller.end, CallEnd::CallerHungUp { .. }), "{log}");
     assert!(matches!(person.end, CallEnd::CallerHungUp { .. }), "{log}");
-    // By one clock: the caller went first.
-    assert!(caller.placed_at + caller.ended <= person.placed_at + person.ended, "{log}");
+    // By one clock: the caller went first. A line may be two frames late.
+    const LATE: Duration = ms(60);
+    assert!(caller.instant(caller.ended) <= person.instant(person.ended) + LATE, "{log}");
 
     let [stay] = &caller.rooms[..] else { panic!("{log}") };
     let said = Duration::from_millis(en::AGENT_GOODBYE.mulaw.len() as u64 / 8);
@@ -68,14 +69,14 @@ async fn a_caller_who_waits_meets_a_person_who_leaves_last() {
     assert_eq!(stay.first_sound, Some(stay.joined), "{log}");
     assert_eq!(stay.gap(), Some(stay.joined - last), "{log}");
     let spoke = |report: &call_simulator::twilio::CallReport, turn: usize| {
-        report.placed_at + report.caller_speech.get(turn).unwrap_or_else(|| panic!("{log}")).start
+        report.instant(report.caller_speech.get(turn).unwrap_or_else(|| panic!("{log}")).start)
     };
-    let voice = caller.placed_at + stay.first_voice.unwrap();
-    assert!(voice >= spoke(&person, 0) && voice < spoke(&person, 0) + ms(500), "{log}");
+    let voice = caller.instant(stay.first_voice.unwrap());
+    assert!(voice + LATE >= spoke(&person, 0) && voice < spoke(&person, 0) + ms(500), "{log}");
     assert!(stay.left <= caller.ended, "{log}");
     assert!(caller.to_string().contains("first heard"), "{caller}");
 
     let [stay] = &person.rooms[..] else { panic!("{log}") };
-    let voice = person.placed_at + stay.first_voice.unwrap();
-    assert!(voice >= spoke(&caller, 0) && voice < spoke(&caller, 0) + ms(500), "{log}");
+    let voice = person.instant(stay.first_voice.unwrap());
+    assert!(voice + LATE >= spoke(&caller, 0) && voice < spoke(&caller, 0) + ms(500), "{log}");
 }

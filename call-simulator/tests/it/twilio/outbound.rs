@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use call_simulator::{
     audio::{fixtures::en, wav},
-    twilio::{CallEnd, CallOptions, CallReport, CallbackPlan, CallerScript, PhoneScript, StreamEnd},
+    twilio::{CallEnd, CallOptions, CallReport, CallbackPlan, CallerScript, Cue, PhoneScript, StreamEnd},
 };
 use futures_util::TryStreamExt;
 use realtime_bridge::media::twilio::wire::FromTwilio;
@@ -255,10 +255,11 @@ async fn a_recording_is_told_and_can_be_fetched() {
     let handle = api.client.recording(&told.recording_sid);
     assert_eq!(handle.fetch().await.unwrap().duration, told.duration);
     let pieces: Vec<_> = handle.download(AudioFile::Wav).await.unwrap().try_collect().await.unwrap();
+    // From the answer to the end, both within a frame.
     let talked = report.ended - report.answered.unwrap();
     let samples = (pieces.concat().len() - 44) / 4;
     let length = ms(u64::try_from(samples / 8).unwrap());
-    assert!(length.abs_diff(talked) <= ms(60), "{length:?} of {talked:?}");
+    assert!(length.abs_diff(talked) <= ms(40), "{length:?} of {talked:?}");
     assert!(wav::read_mono(&pieces.concat()[..]).is_err());
     handle.delete().await.unwrap();
     assert_eq!(handle.fetch().await.unwrap_err().problem(), Some(Problem::NotFound));
@@ -335,16 +336,38 @@ async fn calls_end_when_the_account_goes() {
     tokio::time::timeout(ms(10_000), api.server.shutdown()).await.unwrap();
 }
 
+/// A second of a loud tone of a pitch of its own.
+fn tone(half_wave: usize) -> Vec<u8> {
+    (0..8_000).map(|at: usize| if (at / half_wave).is_multiple_of(2) { 0x10 } else { 0x90 }).collect()
+}
+
+/// Whether a tenth of a second of a tone is in there.
+fn holds_tone(samples: &[i16], half_wave: usize) -> bool {
+    let flips = |at: &usize| samples[*at].is_positive() != samples[*at - 1].is_positive();
+    let flips: Vec<_> = (1..samples.len()).filter(flips).collect();
+    flips.windows(800 / half_wave).any(|part| part.windows(2).all(|pair| pair[1] - pair[0] == half_wave))
+}
+
 #[tokio::test]
 async fn a_recording_is_started_paused_and_stopped_during_the_call() {
-    let app = script().twiml("/voice", "<Pause length=\"3\"/>").start().await;
+    const KEPT: usize = 16;
+    const SKIPPED: usize = 8;
+    const KEPT_TOO: usize = 32;
+    let app = script().twiml("/voice", "<Pause length=\"60\"/>").start().await;
     let api = api(&app).await;
-    api.twilio.phone(number(THEIRS), quick(CallerScript::new().pause(ms(60)).say(en::AGENT_HOURS)));
-    let call = api.place(&new_call(&app).time_limit(4)).await;
-    while api.twilio.status(&call.sid) != Some(CallStatus::InProgress) {
+    let cues = || (Cue::new(), Cue::new());
+    let [(recorded, first), (paused, second), (resumed, third)] = [cues(), cues(), cues()];
+    let person = [(&recorded, KEPT, &first), (&paused, SKIPPED, &second), (&resumed, KEPT_TOO, &third)]
+        .into_iter()
+        .fold(CallerScript::new(), |person, (may, pitch, said)| {
+            person.until_cue(may).say_audio("a tone", tone(pitch)).cue(said)
+        });
+    api.twilio.phone(number(THEIRS), quick(person));
+    let placed = api.place(&new_call(&app)).await;
+    while api.twilio.status(&placed.sid) != Some(CallStatus::InProgress) {
         tokio::task::yield_now().await;
     }
-    let call = api.client.call(&call.sid);
+    let call = api.client.call(&placed.sid);
     let started =
         call.start_recording(&NewRecording::new().recording_status_callback(url(&app, "/recording"))).await.unwrap();
     assert_eq!(
@@ -353,23 +376,30 @@ async fn a_recording_is_started_paused_and_stopped_during_the_call() {
     );
     let again = call.start_recording(&NewRecording::new()).await.unwrap_err();
     assert_eq!(again.problem(), Some(Problem::RecordingConflict));
-    tokio::time::sleep(ms(700)).await;
+    recorded.give();
+    first.given().await;
     call.current_recording().pause(PauseBehavior::Skip).await.unwrap();
-    tokio::time::sleep(ms(600)).await;
+    paused.give();
+    second.given().await;
     call.current_recording().resume().await.unwrap();
-    tokio::time::sleep(ms(300)).await;
+    resumed.give();
+    third.given().await;
     call.recording(&started.sid).stop().await.unwrap();
     while app.seen("/recording").is_empty() {
         tokio::task::yield_now().await;
     }
     let file = api.client.recording(&started.sid).download(AudioFile::Wav).await.unwrap();
     let pieces: Vec<_> = file.try_collect().await.unwrap();
-    let samples = wav::read_mono(&pieces.concat()[..]).unwrap().len();
-    // A second without what was said in the pause.
-    assert!((6_400..=10_400).contains(&samples), "{samples}");
+    let samples = wav::read_mono(&pieces.concat()[..]).unwrap();
+    let held = [KEPT, SKIPPED, KEPT_TOO].map(|pitch| holds_tone(&samples, pitch));
+    assert_eq!(held, [true, false, true], "of {} samples", samples.len());
     assert_eq!(
         call.current_recording().pause(PauseBehavior::Skip).await.unwrap_err().problem(),
         Some(Problem::NotFound)
     );
     call.end().await.unwrap();
+    // The pause takes no place in the file.
+    let call = api.over(&placed).await;
+    let talked = usize::try_from((call.ended - call.answered.unwrap()).as_millis()).unwrap() * 8;
+    assert!(samples.len() + 8_000 <= talked, "{} of {talked}\n{}", samples.len(), call.timeline);
 }

@@ -50,18 +50,22 @@ async fn frames_come_every_20_ms_and_marks_when_their_audio_has_been_played() {
                     other => panic!("{other:?}"),
                 }
             }
+            // A line that is late plays two frames at once, and no more of them.
             let took = sent.elapsed();
-            assert!((ms(600)..ms(700)).contains(&took), "{took:?}");
-            assert!((29..=32).contains(&frames), "{frames} frames in {took:?}");
+            assert!(frames >= 29 && took >= ms(500), "{frames} frames in {took:?}");
             line.close().await;
         })
         .start()
         .await;
     let report = app.twilio().call(CallOptions::new(CallerScript::new())).await;
     app.streams_served().await;
+    let log = &report.timeline;
+    let heard = report.agent_speech[0];
+    let returned = log.first(|event| matches!(event, Event::MarkReturned { name, .. } if name == "600 ms")).unwrap();
+    assert_eq!(returned, heard.start + ms(600), "{log}");
     // What follows <Connect> runs when the server has closed.
     assert_eq!(report.end, CallEnd::DocumentEnded);
-    assert!(report.timeline.first(|event| matches!(event, Event::Verb { name: "Say", .. })).is_some());
+    assert!(log.first(|event| matches!(event, Event::Verb { name: "Say", .. })).is_some(), "{log}");
 }
 
 #[tokio::test]
@@ -138,7 +142,7 @@ async fn a_dropped_socket_ends_the_stream_without_a_stop_and_not_the_call() {
         })
         .start()
         .await;
-    let caller = CallerScript::new().until_phase(Phase::Streaming).pause(ms(200)).drop_socket();
+    let caller = CallerScript::new().until_agent_speaks().pause(ms(200)).drop_socket();
     let report = app.twilio().call(CallOptions::new(caller)).await;
     app.streams_served().await;
     assert_eq!(report.streams[0].reason, StreamEnd::SocketDropped);

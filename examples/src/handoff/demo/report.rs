@@ -149,7 +149,7 @@ impl fmt::Display for ScenarioReport {
         writeln!(f)?;
         for (party, report) in self.parties() {
             let Some(silence) = report.measures.longest_silence else { continue };
-            let start = timeline::since(self, report.placed_at + silence.start).as_secs_f64();
+            let start = timeline::since(self, report.instant(silence.start)).as_secs_f64();
             let length = silence.duration().as_secs_f64();
             writeln!(f, "  {party:<9} in silence for {length:.1} s at most, from {start:.1} s on")?;
         }

@@ -46,7 +46,7 @@ pub(super) fn of(report: &ScenarioReport) -> Vec<Line> {
 
 /// When that was, since the caller dialled.
 pub(super) fn since(report: &ScenarioReport, instant: Instant) -> Duration {
-    instant.saturating_duration_since(report.caller.placed_at)
+    report.caller.at(instant)
 }
 
 /// The same for what is kept with the time of day.
@@ -79,7 +79,7 @@ fn of_party(report: &ScenarioReport, party: &str, telephone: &CallReport) -> Vec
             Event::Ended(end) => format!("the call is over: {end}"),
             _ => return None,
         };
-        let at = since(report, telephone.placed_at + moment.at);
+        let at = since(report, telephone.instant(moment.at));
         // In the report of a telephone that is called, the caller is who was called.
         Some(Line { at, who: party.to_owned(), what: what.replace("the caller hung up", "hung up") })
     };

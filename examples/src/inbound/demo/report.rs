@@ -48,12 +48,17 @@ impl DemoReport {
     #[must_use]
     pub fn barge_ins(&self) -> Vec<BargeInCut> {
         let started = self.model.of_type("input_audio_buffer.speech_started");
-        let started = started.map(|logged| self.model_opened + logged.at);
+        let started = started.map(|logged| self.call_time(logged));
         let cut = |at: Duration| {
             let agent = self.telephone.agent_speech.iter().find(|span| span.start < at && at < span.end)?;
             Some(BargeInCut { speech_started: at, cut: agent.end - at })
         };
         started.filter_map(cut).collect()
+    }
+
+    /// When something happened at the model, in the time of the call.
+    fn call_time(&self, logged: &Logged) -> Duration {
+        self.telephone.at(self.telephone.placed_at + self.model_opened + logged.at)
     }
 
     /// What happened on both sides, in order. Marks and documents are left out.
@@ -66,7 +71,7 @@ impl DemoReport {
         };
         let telephone = self.telephone.timeline.moments().iter().filter(|moment| !quiet(&moment.event));
         let mut lines: Vec<_> = telephone.map(|moment| (moment.at, moment.event.to_string())).collect();
-        let model = self.model.events.iter().filter_map(|logged| Some((self.model_opened + logged.at, told(logged)?)));
+        let model = self.model.events.iter().filter_map(|logged| Some((self.call_time(logged), told(logged)?)));
         lines.extend(model);
         lines.sort_by_key(|(at, _)| *at);
         lines
