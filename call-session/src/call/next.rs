@@ -81,6 +81,11 @@ impl CallSummary {
         }
     }
 
+    /// The caller comes to the room by a document that no door is asked for.
+    pub(crate) fn is_run_to_room(&self) -> bool {
+        self.mode == super::Mode::Conference && self.place() == Place::Room
+    }
+
     /// The caller shall be with a person, or wait for one, and not with the agent.
     pub(super) fn is_moved_out(&self) -> bool {
         matches!(self.place(), Place::Room | Place::Dial(_) | Place::Wait)

@@ -239,6 +239,8 @@ fn caller_in_room(call: &CallSummary, told: &ConferenceProgress) -> Vec<SessionE
     let here = handoff.heard.as_ref().is_none_or(|(known, _)| *known == told.conference_sid);
     let place = match (&told.event, handoff.caller) {
         (ConferenceHappening::Join, Whereabouts::OnTheWay | Whereabouts::Between) => Some(Whereabouts::Room),
+        // Whoever gave the leg its document had no time to say so.
+        (ConferenceHappening::Join, Whereabouts::Agent) if call.is_run_to_room() => Some(Whereabouts::Room),
         (ConferenceHappening::Leave, Whereabouts::Room) if here => Some(Whereabouts::Between),
         // The caller's leg has another document since: that it was in the room is no news any more.
         _ => None,

@@ -124,14 +124,24 @@ enum Happening {
     LegAsks(usize, u32),
     LegSays(usize, Verdict),
     Machine(usize),
-    CallerAsks { door: Door, tries: u32, epoch: u32 },
+    CallerAsks {
+        door: Door,
+        tries: u32,
+        epoch: u32,
+    },
     StreamUp(StreamId, u32),
-    StreamOver { stream: StreamId, cause: &'static str, orderly: bool },
+    StreamOver {
+        stream: StreamId,
+        cause: &'static str,
+        orderly: bool,
+    },
     StreamLost,
     GoodbyeOver(u32),
     CallerHangsUp,
     Status(usize, CallStatus),
     CallerOver,
+    /// By a document that was not asked for.
+    CallerEnters(u32),
     Room(Form),
     StrangerKnown(usize),
 }
@@ -382,7 +392,12 @@ impl World {
                 let over = SessionEvent::StreamDetached { stream, cause: cause.to_owned(), orderly };
                 self.tell(|_| vec![over.clone()]).await;
             }
-            Happening::StreamLost => self.stream_breaks(),
+            Happening::StreamLost => self.stream_breaks().await,
+            Happening::CallerEnters(epoch) => {
+                if self.state().epoch == epoch && !self.caller_gone() {
+                    self.caller_enters();
+                }
+            }
             Happening::GoodbyeOver(epoch) => {
                 if self.state().epoch == epoch {
                     self.caller_leaves().await;
