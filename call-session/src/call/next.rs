@@ -81,9 +81,12 @@ impl CallSummary {
         }
     }
 
-    /// The caller comes to the room by a document that no door is asked for.
+    /// The caller comes to the room by a document that no door is asked for, and was at no door since that was decided.
     pub(crate) fn is_run_to_room(&self) -> bool {
-        self.mode == super::Mode::Conference && self.place() == Place::Room
+        let moving = |handoff: &super::Handoff| {
+            handoff.plan.route == Route::Room && handoff.moving.is_some_and(|moving| handoff.caller_since <= moving)
+        };
+        self.mode == super::Mode::Conference && self.handoff.as_ref().is_some_and(moving)
     }
 
     /// The caller shall be with a person, or wait for one, and not with the agent.

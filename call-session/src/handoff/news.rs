@@ -183,6 +183,14 @@ pub fn caller_fetched(call: &CallSession) -> Vec<SessionEvent> {
     vec![HandoffEvent::CallerAt { place, told: None }.into()]
 }
 
+/// The caller's leg has, or may have, a document that leads to the room, whatever was decided since. If it was heard of at
+/// a door or in the room by now, that is newer.
+pub(super) fn caller_shown(call: &CallSession) -> Vec<SessionEvent> {
+    let call = &call.summary;
+    let unheard = call.is_run_to_room() && call.handoff.as_ref().is_some_and(|it| it.caller == Whereabouts::Agent);
+    unheard.then(|| HandoffEvent::CallerAt { place: Whereabouts::OnTheWay, told: None }.into()).into_iter().collect()
+}
+
 /// The caller's leg is out of the room, or its direct dial is over, and asks what comes next. With `dialed`, what became
 /// of the leg that it dialled.
 #[must_use]

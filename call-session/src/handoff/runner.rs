@@ -10,7 +10,7 @@ use twilio_twiml::{sid::CallSid, twiml::InlineTwiml, words::CallStatus};
 use super::{
     desk::{Desk, after},
     machine::{Decision, Effect, decide},
-    news::{any_leg_arrived, any_leg_ended, caller_fetched, leg_progress, room_name},
+    news::{any_leg_arrived, any_leg_ended, caller_shown, leg_progress, room_name},
     plan::Candidate,
     ports::{CallerAgent, Clock, Detection, Dial, Documents, LineError, OpenRoster, Roster, Telephone},
     strangers,
@@ -319,7 +319,7 @@ impl News {
         match self {
             Self::Nothing | Self::Free(_) => Vec::new(),
             Self::FarewellOver => vec![HandoffEvent::FarewellOver.into()],
-            Self::Shown => caller_fetched(call),
+            Self::Shown => caller_shown(call),
             Self::Told => vec![HandoffEvent::Told.into()],
             Self::Leg(id, sid, status) => leg_progress(call, *id, sid, status),
             Self::NotPlaced(id) => vec![any_leg_ended(call, *id, "not-placed")],

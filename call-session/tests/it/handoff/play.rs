@@ -186,7 +186,9 @@ fn runner(world: &Arc<World>, number: u32) -> HandoffRunner<HardStore> {
     let node: NodeId = format!("node-{number}").parse().unwrap();
     let (telephone, agent, clock) =
         (Arc::<World>::clone(world), Arc::<World>::clone(world), Arc::<World>::clone(world));
-    HandoffRunner::new(Arc::clone(&world.store), telephone, agent, clock, node).with_roster(Arc::<World>::clone(world))
+    HandoffRunner::new(Arc::clone(&world.store), telephone, agent, clock, node)
+        .with_roster(Arc::<World>::clone(world))
+        .with_documents(Arc::<World>::clone(world))
 }
 
 /// Servers that perform what there is to perform, one after the other as they die; some are only thought dead.

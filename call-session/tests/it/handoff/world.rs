@@ -174,6 +174,8 @@ struct State {
     strangers: Vec<Stranger>,
     /// Who had another caller when that was last asked.
     elsewhere: HashSet<Address>,
+    /// A document may have been given to the caller's leg, and was not.
+    unsure: bool,
     /// Of whom it was asked.
     asked_of: HashSet<Address>,
     conference: u32,
@@ -229,6 +231,7 @@ impl World {
             legs: Vec::new(),
             strangers: Vec::new(),
             elsewhere: HashSet::new(),
+            unsure: false,
             asked_of: HashSet::new(),
             conference: 0,
             told: 0,

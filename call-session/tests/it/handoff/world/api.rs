@@ -171,6 +171,8 @@ impl Telephone for World {
         if self.caller_gone() {
             return self.answer(Err(LineError::NotInProgress), error).await?;
         }
+        // Who cannot know whether the caller is in the room has a reason to fetch them back.
+        self.state().unsure = !done && error == Some(LineError::Unknown);
         if done {
             self.torn().await;
             let was = self.state().caller;

@@ -245,7 +245,8 @@ impl World {
         };
         let ended = call.handoff.as_ref().and_then(|handoff| handoff.ended.as_ref().map(|(at, _)| *at));
         let decided = Duration::try_from(ended.map(|at| self.now_stamp().duration_since(at)).unwrap_or_default());
-        let settled = decided.unwrap_or_default() > Duration::from_secs(1) && here > Duration::from_secs(1);
+        let unsure = std::mem::take(&mut self.state().unsure);
+        let settled = !unsure && decided.unwrap_or_default() > Duration::from_secs(1) && here > Duration::from_secs(1);
         match (caller, call.place()) {
             (At::Goodbye, Place::Goodbye) => self.wrong("the goodbye is cut off"),
             (At::Agent, Place::Agent) if settled => self.wrong("the caller is torn away from the agent"),
