@@ -81,6 +81,14 @@ impl CallSummary {
         }
     }
 
+    /// The caller comes to the room by a document that no door is asked for, and was at no door since that was decided.
+    pub(crate) fn is_run_to_room(&self) -> bool {
+        let moving = |handoff: &super::Handoff| {
+            handoff.plan.route == Route::Room && handoff.moving.is_some_and(|moving| handoff.caller_since <= moving)
+        };
+        self.mode == super::Mode::Conference && self.handoff.as_ref().is_some_and(moving)
+    }
+
     /// The caller shall be with a person, or wait for one, and not with the agent.
     pub(super) fn is_moved_out(&self) -> bool {
         matches!(self.place(), Place::Room | Place::Dial(_) | Place::Wait)

@@ -50,7 +50,8 @@ pub use news::{
 };
 pub use plan::{AfterPerson, Briefing, Candidate, Company, HandoffPlan, Limits, Route};
 pub use ports::{
-    CallerAgent, Clock, Detection, Dial, LineError, NoAgent, NoRoster, OpenRoster, Roster, SystemClock, Telephone,
+    CallerAgent, Clock, Detection, Dial, Documents, LineError, NoAgent, NoRoster, OpenRoster, Roster, SystemClock,
+    Telephone,
 };
 pub use runner::{HandoffRunner, RunEnd};
 pub use strategy::{

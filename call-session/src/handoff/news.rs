@@ -183,6 +183,14 @@ pub fn caller_fetched(call: &CallSession) -> Vec<SessionEvent> {
     vec![HandoffEvent::CallerAt { place, told: None }.into()]
 }
 
+/// The caller's leg has, or may have, a document that leads to the room, whatever was decided since. If it was heard of at
+/// a door or in the room by now, that is newer.
+pub(super) fn caller_shown(call: &CallSession) -> Vec<SessionEvent> {
+    let call = &call.summary;
+    let unheard = call.is_run_to_room() && call.handoff.as_ref().is_some_and(|it| it.caller == Whereabouts::Agent);
+    unheard.then(|| HandoffEvent::CallerAt { place: Whereabouts::OnTheWay, told: None }.into()).into_iter().collect()
+}
+
 /// The caller's leg is out of the room, or its direct dial is over, and asks what comes next. With `dialed`, what became
 /// of the leg that it dialled.
 #[must_use]
@@ -239,6 +247,8 @@ fn caller_in_room(call: &CallSummary, told: &ConferenceProgress) -> Vec<SessionE
     let here = handoff.heard.as_ref().is_none_or(|(known, _)| *known == told.conference_sid);
     let place = match (&told.event, handoff.caller) {
         (ConferenceHappening::Join, Whereabouts::OnTheWay | Whereabouts::Between) => Some(Whereabouts::Room),
+        // Whoever gave the leg its document had no time to say so.
+        (ConferenceHappening::Join, Whereabouts::Agent) if call.is_run_to_room() => Some(Whereabouts::Room),
         (ConferenceHappening::Leave, Whereabouts::Room) if here => Some(Whereabouts::Between),
         // The caller's leg has another document since: that it was in the room is no news any more.
         _ => None,

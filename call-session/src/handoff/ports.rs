@@ -4,11 +4,11 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use twilio_twiml::{phone::Address, sid::CallSid, words::CallStatus};
+use twilio_twiml::{phone::Address, sid::CallSid, twiml::InlineTwiml, words::CallStatus};
 
 use super::plan::Candidate;
 use crate::{
-    call::SupervisorRole,
+    call::{CallSummary, SupervisorRole},
     id::{LegId, SessionId},
 };
 
@@ -97,6 +97,16 @@ pub trait Telephone: Send + Sync + Debug {
     /// [`LineError`].
     async fn redirect(&self, session: SessionId, call: &CallSid) -> Result<(), LineError>;
 
+    /// The caller's leg leaves what it does and goes on with this document, without asking at any door. By default it does
+    /// not, and is redirected.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`].
+    async fn run(&self, _call: &CallSid, _document: &InlineTwiml) -> Result<(), LineError> {
+        Err(LineError::NotDone)
+    }
+
     /// Gives a leg in the room of this name another role. Who whispers is heard by the leg that is `coached` alone. By default
     /// roles stay as they are.
     ///
@@ -174,6 +184,14 @@ pub trait CallerAgent: Send + Sync + Debug {
     async fn refer(&self, _session: SessionId, _to: &Address) -> Result<(), LineError> {
         Err(LineError::NotDone)
     }
+}
+
+/// What the caller's leg is told that is in no stream ([`Mode::Conference`](crate::call::Mode)), so that nothing has to be
+/// closed or asked before it comes to the room.
+pub trait Documents: Send + Sync + Debug {
+    /// The room of this call, for its caller. The room tells who comes and goes, and asks when it is over, at the same doors
+    /// as one that was asked for. `None` if there is no such document: the leg is redirected then.
+    fn room(&self, call: &CallSummary) -> Option<InlineTwiml>;
 }
 
 /// Nobody can say whether a person is free, for now.

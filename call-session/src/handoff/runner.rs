@@ -5,19 +5,19 @@ use std::{collections::VecDeque, future::Future, pin::pin, sync::Arc, time::Dura
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
-use twilio_twiml::{sid::CallSid, words::CallStatus};
+use twilio_twiml::{sid::CallSid, twiml::InlineTwiml, words::CallStatus};
 
 use super::{
     desk::{Desk, after},
     machine::{Decision, Effect, decide},
-    news::{any_leg_arrived, any_leg_ended, leg_progress, room_name},
+    news::{any_leg_arrived, any_leg_ended, caller_shown, leg_progress, room_name},
     plan::Candidate,
-    ports::{CallerAgent, Clock, Detection, Dial, LineError, OpenRoster, Roster, Telephone},
+    ports::{CallerAgent, Clock, Detection, Dial, Documents, LineError, OpenRoster, Roster, Telephone},
     strangers,
 };
 use crate::{
     call::{
-        self, CallSession, CallSummary, HandoffEvent, HandoffMode, SessionEvent, Stamped, SupervisionEvent,
+        self, CallSession, CallSummary, HandoffEvent, HandoffMode, Place, SessionEvent, Stamped, SupervisionEvent,
         SupervisorRole, Whereabouts,
     },
     id::{LegId, NodeId, SessionId},
@@ -52,6 +52,7 @@ pub struct HandoffRunner<S: ?Sized> {
     agent: Arc<dyn CallerAgent>,
     clock: Arc<dyn Clock>,
     roster: Arc<dyn Roster>,
+    documents: Option<Arc<dyn Documents>>,
     node: NodeId,
 }
 
@@ -65,13 +66,20 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
         clock: Arc<dyn Clock>,
         node: NodeId,
     ) -> Self {
-        Self { store, telephone, agent, clock, roster: Arc::new(OpenRoster), node }
+        Self { store, telephone, agent, clock, roster: Arc::new(OpenRoster), documents: None, node }
     }
 
     /// Sets who knows whether a person is free; without, all are.
     #[must_use]
     pub fn with_roster(mut self, roster: Arc<dyn Roster>) -> Self {
         self.roster = roster;
+        self
+    }
+
+    /// Sets what callers are told that are in no stream; without, they are redirected like all others.
+    #[must_use]
+    pub fn with_documents(mut self, documents: Arc<dyn Documents>) -> Self {
+        self.documents = Some(documents);
         self
     }
 
@@ -226,10 +234,19 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
             }
             _ => None,
         };
+        let document = match &effect {
+            Effect::RedirectCaller { to: Place::Room, .. } if call.is_run_to_room() => {
+                self.documents.as_ref().and_then(|documents| documents.room(call))
+            }
+            _ => None,
+        };
         let (store, roster) = (Arc::clone(&self.store), Arc::clone(&self.roster));
         tracing::debug!(%session, effect = effect.name(), "handing over");
         Some(Box::pin(async move {
             let done = match (&effect, &dial) {
+                (Effect::RedirectCaller { call, .. }, _) if let Some(document) = &document => {
+                    run_document(&*telephone, call, document).await
+                }
                 (Effect::KeepFree { candidate, .. }, _) => match roster.keep_free(session, candidate).await {
                     Ok(free) => done(true, News::Free(free)),
                     Err(_) => done(false, News::Nothing),
@@ -279,6 +296,7 @@ enum News {
     Free(bool),
     FarewellOver,
     Told,
+    Shown,
     Leg(LegId, CallSid, CallStatus),
     NotPlaced(LegId),
     Gone(LegId),
@@ -301,6 +319,7 @@ impl News {
         match self {
             Self::Nothing | Self::Free(_) => Vec::new(),
             Self::FarewellOver => vec![HandoffEvent::FarewellOver.into()],
+            Self::Shown => caller_shown(call),
             Self::Told => vec![HandoffEvent::Told.into()],
             Self::Leg(id, sid, status) => leg_progress(call, *id, sid, status),
             Self::NotPlaced(id) => vec![any_leg_ended(call, *id, "not-placed")],
@@ -339,6 +358,7 @@ impl Seen {
         let may_be = call.summary.handoff.as_ref().is_some_and(|handoff| match handoff.caller {
             Whereabouts::OnTheWay => true,
             Whereabouts::Between => after(handoff.caller_since, LISTED) < self.asked,
+            Whereabouts::Agent if call.summary.is_run_to_room() => after(handoff.caller_since, LISTED) < self.asked,
             _ => false,
         });
         if may_be && call.summary.call_sid.as_ref().is_some_and(|sid| self.present.contains(sid)) {
@@ -411,6 +431,16 @@ async fn find_leg<S: SessionStore + ?Sized>(
         Ok(Some((call, status))) => done(true, News::Leg(leg, call, status)),
         Ok(None) => done(true, News::Nothing),
         Err(_) => done(false, News::Nothing),
+    }
+}
+
+/// The caller's leg goes on with a document. No door sees it ask for one, so this is where it is written down.
+async fn run_document(telephone: &dyn Telephone, call: &CallSid, document: &InlineTwiml) -> Done {
+    match telephone.run(call, document).await {
+        Ok(()) => done(true, News::Shown),
+        // Given again, it would tear the caller out of the room. Whether they are there is looked at first.
+        Err(LineError::Unknown) => done(false, News::Shown),
+        Err(LineError::NotDone | LineError::NotInProgress) => done(false, News::Nothing),
     }
 }
 

@@ -12,7 +12,7 @@ use twilio_twiml::{
         Problem,
     },
     sid::{CallSid, ConferenceSid},
-    twiml::Url,
+    twiml::{InlineTwiml, Url},
     words::{CallEvent, CallStatus, MachineDetection},
 };
 
@@ -84,6 +84,10 @@ impl Telephone for TwilioTelephone {
 
     async fn redirect(&self, session: SessionId, call: &CallSid) -> Result<(), LineError> {
         self.client.call(call).redirect(self.doors.caller(session)).await.map(drop).map_err(blame)
+    }
+
+    async fn run(&self, call: &CallSid, document: &InlineTwiml) -> Result<(), LineError> {
+        self.client.call(call).run(document.clone()).await.map(drop).map_err(blame)
     }
 
     async fn status(&self, call: &CallSid) -> Result<Option<CallStatus>, LineError> {

@@ -3,7 +3,7 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
 use call_session::{
-    call::{Ending, HandoffMode, NewCall, SessionEvent, Status, SupervisorRole},
+    call::{Ending, HandoffMode, Mode, NewCall, SessionEvent, Status, SupervisorRole},
     handoff::{
         AfterPerson, Ask, Clock, Company, ConferenceRedirect, DirectDial, HandoffPlan, HandoffRunner, HandoffSettings,
         HandoffStrategy, Person, Wanted, WarmTransfer, request, supervise, take_back,
@@ -41,24 +41,29 @@ pub(super) async fn play(seed: u64) -> (String, Vec<String>) {
 
 async fn begin(world: &World, caller: CallSid) {
     let now = world.now();
-    let stream = StreamId::new();
-    let up = SessionEvent::StreamAttached { stream, sid: None, node: "node-stream".parse().unwrap() };
-    let events =
-        [SessionEvent::Bound { call: caller }, SessionEvent::Answered, SessionEvent::StreamExpected { stream }, up];
-    let call = NewCall::outbound("+81312345678", "+819012345678");
-    let events = events.map(|event| event.at(now)).into();
+    let (inbound, turns) = world.with(|chance| (chance.percent(40), chance.percent(20)));
+    let (ours, theirs) = ("+81312345678", "+819012345678");
+    let call = if inbound { NewCall::inbound(theirs, ours) } else { NewCall::outbound(ours, theirs) };
+    let call = if turns { call.with_mode(Mode::Conference) } else { call };
+    let mut events = vec![SessionEvent::Bound { call: caller }, SessionEvent::Answered];
+    if !turns {
+        let stream = StreamId::new();
+        let up = SessionEvent::StreamAttached { stream, sid: None, node: "node-stream".parse().unwrap() };
+        events.extend([SessionEvent::StreamExpected { stream }, up]);
+        world.has_stream(stream);
+    }
+    world.say(format!("{:?} {:?}", call.direction, call.mode));
+    let events = events.into_iter().map(|event| event.at(now)).collect();
     world.store.inner().create(world.session, now, call, events).await.unwrap();
-    world.has_stream(stream);
     ask(world).await;
     let (leaves, breaks) = world.with(|chance| {
         let soon = chance.percent(35);
         let leaves = if soon { chance.millis(100, 60_000) } else { chance.millis(150_000, 400_000) };
-        (leaves, chance.percent(12).then(|| chance.millis(50, 60_000)))
+        let breaks = if chance.percent(20) { 1 + chance.below(3) } else { 0 };
+        (leaves, (0..breaks).map(|_| chance.millis(50, 90_000)).collect::<Vec<_>>())
     });
     world.caller_hangs_up_in(leaves);
-    if let Some(breaks) = breaks {
-        world.stream_breaks_in(breaks);
-    }
+    breaks.into_iter().for_each(|breaks| world.stream_breaks_in(breaks));
 }
 
 /// Somebody wants the caller handed over, in whichever way.
@@ -181,7 +186,9 @@ fn runner(world: &Arc<World>, number: u32) -> HandoffRunner<HardStore> {
     let node: NodeId = format!("node-{number}").parse().unwrap();
     let (telephone, agent, clock) =
         (Arc::<World>::clone(world), Arc::<World>::clone(world), Arc::<World>::clone(world));
-    HandoffRunner::new(Arc::clone(&world.store), telephone, agent, clock, node).with_roster(Arc::<World>::clone(world))
+    HandoffRunner::new(Arc::clone(&world.store), telephone, agent, clock, node)
+        .with_roster(Arc::<World>::clone(world))
+        .with_documents(Arc::<World>::clone(world))
 }
 
 /// Servers that perform what there is to perform, one after the other as they die; some are only thought dead.

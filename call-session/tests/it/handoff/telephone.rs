@@ -6,7 +6,7 @@ use call_session::{
     call::{CallSession, HandoffMode, NewCall, SessionEvent, SupervisorRole},
     handoff::{
         Ask, Desk, Effect, HandoffDoors, HandoffSettings, HandoffStrategy, LineError, Person, Telephone,
-        TwilioTelephone, Wanted, WarmTransfer, decide, request,
+        TwilioTelephone, Wanted, WarmTransfer, decide, request, room_name,
     },
     id::{LegId, NodeId, SessionId},
 };
@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use twilio_twiml::{
     rest::{Client, Config},
     sid::CallSid,
-    webhook::signature::AuthToken,
+    twiml::{self, Conference, Response},
+    webhook::{Form, signature::AuthToken},
 };
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -77,6 +78,26 @@ async fn what_went_wrong_is_told_by_whether_it_happened() {
     // The request names the door of the call.
     let asked = server.received_requests().await.unwrap();
     assert!(String::from_utf8_lossy(&asked[0].body).contains(&format!("caller%2F{session}")));
+}
+
+#[tokio::test]
+async fn a_caller_without_a_stream_gets_the_document_itself() {
+    let server = MockServer::start().await;
+    let telephone = telephone(&server).await;
+    let caller: CallSid = CALLER.parse().unwrap();
+    let room = Conference::new(room_name(SessionId::new()));
+    let document = Response::new().dial(twiml::Dial::to(room)).to_inline().unwrap();
+    for (status, code, error) in [(400, 21_220, LineError::NotInProgress), (503, 0, LineError::Unknown)] {
+        let refusal = serde_json::json!({"code": code, "message": "no", "status": status});
+        answers(&server, status, refusal).await;
+        assert_eq!(telephone.run(&caller, &document).await, Err(error), "{status} {code}");
+    }
+    answers(&server, 200, serde_json::json!({"sid": CALLER, "status": "in-progress"})).await;
+    assert_eq!(telephone.run(&caller, &document).await, Ok(()));
+    let asked = server.received_requests().await.unwrap();
+    let form = Form::parse(&asked[0].body);
+    assert_eq!(form.get("Twiml"), Some(document.as_str()));
+    assert_eq!(form.get("Url"), None);
 }
 
 #[tokio::test]

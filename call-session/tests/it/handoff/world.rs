@@ -124,14 +124,24 @@ enum Happening {
     LegAsks(usize, u32),
     LegSays(usize, Verdict),
     Machine(usize),
-    CallerAsks { door: Door, tries: u32, epoch: u32 },
+    CallerAsks {
+        door: Door,
+        tries: u32,
+        epoch: u32,
+    },
     StreamUp(StreamId, u32),
-    StreamOver { stream: StreamId, cause: &'static str, orderly: bool },
+    StreamOver {
+        stream: StreamId,
+        cause: &'static str,
+        orderly: bool,
+    },
     StreamLost,
     GoodbyeOver(u32),
     CallerHangsUp,
     Status(usize, CallStatus),
     CallerOver,
+    /// By a document that was not asked for.
+    CallerEnters(u32),
     Room(Form),
     StrangerKnown(usize),
 }
@@ -164,6 +174,8 @@ struct State {
     strangers: Vec<Stranger>,
     /// Who had another caller when that was last asked.
     elsewhere: HashSet<Address>,
+    /// A document may have been given to the caller's leg, and was not.
+    unsure: bool,
     /// Of whom it was asked.
     asked_of: HashSet<Address>,
     conference: u32,
@@ -219,6 +231,7 @@ impl World {
             legs: Vec::new(),
             strangers: Vec::new(),
             elsewhere: HashSet::new(),
+            unsure: false,
             asked_of: HashSet::new(),
             conference: 0,
             told: 0,
@@ -382,7 +395,12 @@ impl World {
                 let over = SessionEvent::StreamDetached { stream, cause: cause.to_owned(), orderly };
                 self.tell(|_| vec![over.clone()]).await;
             }
-            Happening::StreamLost => self.stream_breaks(),
+            Happening::StreamLost => self.stream_breaks().await,
+            Happening::CallerEnters(epoch) => {
+                if self.state().epoch == epoch && !self.caller_gone() {
+                    self.caller_enters();
+                }
+            }
             Happening::GoodbyeOver(epoch) => {
                 if self.state().epoch == epoch {
                     self.caller_leaves().await;

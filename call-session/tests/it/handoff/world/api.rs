@@ -4,14 +4,22 @@ use std::{future::pending, time::Duration};
 
 use async_trait::async_trait;
 use call_session::{
-    call::SupervisorRole,
-    handoff::{CallerAgent, Candidate, Clock, Detection, Dial, LineError, NoAgent, NoRoster, Roster, Telephone},
+    call::{CallSummary, SupervisorRole},
+    handoff::{
+        CallerAgent, Candidate, Clock, Detection, Dial, Documents, LineError, NoAgent, NoRoster, Roster, Telephone,
+        room_name,
+    },
     id::SessionId,
     store::SessionStore,
 };
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
-use twilio_twiml::{phone::Address, sid::CallSid, words::CallStatus};
+use twilio_twiml::{
+    phone::Address,
+    sid::CallSid,
+    twiml::{self, Conference, InlineTwiml, Response},
+    words::CallStatus,
+};
 
 use super::{At, Door, EPOCH, Weather, World, over};
 
@@ -155,6 +163,30 @@ impl Telephone for World {
         self.answer((), error).await
     }
 
+    async fn run(&self, _call: &CallSid, document: &InlineTwiml) -> Result<(), LineError> {
+        let (done, error) = self.api("run").await;
+        if !document.as_str().contains(&room_name(self.session)) {
+            self.wrong("a document leads to another room");
+        }
+        if self.caller_gone() {
+            return self.answer(Err(LineError::NotInProgress), error).await?;
+        }
+        // Who cannot know whether the caller is in the room has a reason to fetch them back.
+        self.state().unsure = !done && error == Some(LineError::Unknown);
+        if done {
+            self.torn().await;
+            let was = self.state().caller;
+            if was == At::Room {
+                self.room_tells(None, "participant-leave", Some("in-progress"));
+            }
+            self.caller_runs();
+            if matches!(was, At::Room | At::Direct(_)) {
+                self.room_closes();
+            }
+        }
+        self.answer((), error).await
+    }
+
     async fn set_role(
         &self,
         _room: &str,
@@ -253,9 +285,9 @@ impl CallerAgent for World {
         if self.state().caller != At::Agent {
             return Err(NoAgent);
         }
-        self.stream_is_left();
+        let left = self.stream_is_left();
         self.step().await;
-        Ok(())
+        if left { Ok(()) } else { Err(NoAgent) }
     }
 }
 
@@ -281,5 +313,11 @@ impl Roster for World {
         World::say(self, if free { "the person is free" } else { "the person has another caller" });
         self.step().await;
         Ok(free)
+    }
+}
+
+impl Documents for World {
+    fn room(&self, call: &CallSummary) -> Option<InlineTwiml> {
+        Response::new().dial(twiml::Dial::to(Conference::new(room_name(call.id)))).to_inline().ok()
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use call_session::{
-    call::{CallSession, HandoffEnd, Next, Place, SessionEvent},
+    call::{CallSession, HandoffEnd, Line, Mode, Next, Place, SessionEvent, Speaker},
     handoff::{AfterPerson, caller_fetched, caller_leaves_room},
     id::{NodeId, StreamId},
     store::SessionStore,
@@ -76,21 +76,47 @@ impl World {
         self.later(wait, Happening::CallerAsks { door, tries: 0, epoch });
     }
 
-    pub(super) fn stream_breaks(&self) {
+    /// The line has a document, and asks for none.
+    pub(super) fn caller_runs(&self) {
+        if self.caller_gone() {
+            return;
+        }
+        self.caller_at(At::Nowhere);
+        let (wait, epoch) = {
+            let state = &mut *self.state();
+            state.epoch += 1;
+            (state.chance.millis(40, 300), state.epoch)
+        };
+        self.later(wait, Happening::CallerEnters(epoch));
+    }
+
+    pub(super) fn caller_enters(&self) {
+        self.room_opens();
+        self.caller_at(At::Room);
+        self.room_tells(None, "participant-join", None);
+    }
+
+    /// In the middle of a conversation: one on which nobody ever spoke is not opened for ever.
+    pub(super) async fn stream_breaks(&self) {
         if self.state().caller != At::Agent {
             return;
         }
         let Some(stream) = self.state().stream else { return };
+        let mut line = Line::new(stream.to_string(), Speaker::Caller, self.now_stamp(), "Are you there?");
+        line.stream = Some(stream);
+        let said = SessionEvent::Said { lines: vec![line] };
+        self.tell(|_| vec![said.clone()]).await;
         self.say("the stream breaks");
         self.stream_ends("line-failed", false);
         self.caller_next(Door::AfterStream(stream), 40, 300);
     }
 
     /// The agent's side closes the stream.
-    pub(super) fn stream_is_left(&self) {
-        let Some(stream) = self.state().stream else { return };
+    pub(super) fn stream_is_left(&self) -> bool {
+        let Some(stream) = self.state().stream else { return false };
         self.stream_ends(call_session::call::HANDED_OVER, false);
         self.caller_next(Door::AfterStream(stream), 40, 300);
+        true
     }
 
     pub(super) async fn stream_up(&self, stream: StreamId, epoch: u32) {
@@ -171,6 +197,8 @@ impl World {
 
     async fn follow_document(&self, call: &CallSession, epoch: u32, quick: bool) {
         match call.summary.place() {
+            // Turn by turn the agent's words are in the document.
+            Place::Agent if call.summary.mode == Mode::Conference => self.caller_at(At::Agent),
             Place::Agent => {
                 let stream = StreamId::new();
                 self.tell(|_| vec![SessionEvent::StreamExpected { stream }]).await;
@@ -179,11 +207,7 @@ impl World {
                 let wait = self.with(|chance| if slow { chance.millis(900, 1900) } else { chance.millis(200, 900) });
                 self.later(wait, Happening::StreamUp(stream, epoch));
             }
-            Place::Room => {
-                self.room_opens();
-                self.caller_at(At::Room);
-                self.room_tells(None, "participant-join", None);
-            }
+            Place::Room => self.caller_enters(),
             Place::Dial(id) => {
                 self.caller_at(At::Direct(id));
                 let cold = call
@@ -221,7 +245,8 @@ impl World {
         };
         let ended = call.handoff.as_ref().and_then(|handoff| handoff.ended.as_ref().map(|(at, _)| *at));
         let decided = Duration::try_from(ended.map(|at| self.now_stamp().duration_since(at)).unwrap_or_default());
-        let settled = decided.unwrap_or_default() > Duration::from_secs(1) && here > Duration::from_secs(1);
+        let unsure = std::mem::take(&mut self.state().unsure);
+        let settled = !unsure && decided.unwrap_or_default() > Duration::from_secs(1) && here > Duration::from_secs(1);
         match (caller, call.place()) {
             (At::Goodbye, Place::Goodbye) => self.wrong("the goodbye is cut off"),
             (At::Agent, Place::Agent) if settled => self.wrong("the caller is torn away from the agent"),
