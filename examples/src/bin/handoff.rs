@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
-    let settings = Settings::check(&cli.arguments)?;
+    let settings = Settings::check_with_api(&cli.arguments)?;
     if settings.twilio.account_sid.is_none() {
         return Err("TWILIO_ACCOUNT_SID is not set, and nobody can be called without an account".into());
     }

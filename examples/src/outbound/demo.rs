@@ -162,7 +162,7 @@ pub async fn run(database: &Database) -> Result<DemoReport, DemoError> {
     arguments.twilio.twilio_api_base_url = Some(rest.base_url());
     arguments.server.public_url = Some(url.clone());
     arguments.outbound.ring_limit = Some(RING.into());
-    let settings = Settings::check(&arguments)?;
+    let settings = Settings::check_with_api(&arguments)?;
 
     let opened = database.open().await?;
     let everybody = callees();

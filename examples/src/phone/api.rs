@@ -35,7 +35,7 @@ use call_session::{
     directory::{self, NotCallable},
     id::{AgentId, CustomerId, SessionId},
     live::Command,
-    store::{self, CommitError, Query, UpdateError},
+    store::{self, CommitError, Query, SessionStore, UpdateError},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,13 @@ use twilio_twiml::{
 };
 
 pub use self::view::{CallView, HandoffView, LegView, LineView, ToolView};
-use super::{Phone, Problem, dial::DialError, feed, handoff, keys::KeysError};
+use super::{
+    Phone, Problem,
+    dial::DialError,
+    feed::{self, Feed},
+    handoff,
+    keys::KeysError,
+};
 use crate::chain::Chain;
 
 /// The largest body taken, in bytes.
@@ -86,6 +92,13 @@ impl Api {
     }
 }
 
+impl FromRef<Api> for Feed {
+    fn from_ref(api: &Api) -> Self {
+        let state = &*api.phone.0;
+        Self { store: state.store.clone(), tasks: state.tasks.clone(), stop: state.stop.clone() }
+    }
+}
+
 impl FromRef<Api> for Phone {
     fn from_ref(api: &Api) -> Self {
         api.phone.clone()
@@ -94,7 +107,12 @@ impl FromRef<Api> for Phone {
 
 /// Whoever has the token may call at our expense and read what was said; nobody else.
 async fn authorize(State(api): State<Api>, request: Request, next: Next) -> Response {
-    if let Some(token) = &api.phone.0.settings.api_token {
+    guard(api.phone.0.settings.api_token.as_ref(), request, next).await
+}
+
+/// Lets in who has the token, if one is set.
+pub(crate) async fn guard(token: Option<&ApiToken>, request: Request, next: Next) -> Response {
+    if let Some(token) = token {
         let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         if !token.is(given) {
@@ -106,7 +124,7 @@ async fn authorize(State(api): State<Api>, request: Request, next: Next) -> Resp
 }
 
 /// The call that a path names. What is no name is the name of no call.
-struct CallName(SessionId);
+pub(crate) struct CallName(pub(crate) SessionId);
 
 impl<S: Send + Sync> FromRequestParts<S> for CallName {
     type Rejection = Problem;
@@ -186,13 +204,13 @@ async fn start(
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ListParameters {
+pub(crate) struct ListParameters {
     /// The page after this call.
     before: Option<SessionId>,
 }
 
 #[derive(Debug, Serialize)]
-struct List {
+pub(crate) struct List {
     calls: Vec<CallView>,
     /// What `before` has to be for the next page.
     next: Option<SessionId>,
@@ -202,40 +220,53 @@ async fn active(
     State(api): State<Api>,
     parameters: Result<Parameters<ListParameters>, QueryRejection>,
 ) -> Result<Json<List>, Problem> {
+    list(&*api.phone.0.store, parameters).await
+}
+
+/// A page of the calls that are not over.
+pub(crate) async fn list(
+    store: &dyn SessionStore,
+    parameters: Result<Parameters<ListParameters>, QueryRejection>,
+) -> Result<Json<List>, Problem> {
     let Parameters(parameters) = parameters.map_err(bad_query)?;
     let mut query = Query::active().with_limit(LIST);
     query.before = parameters.before;
-    let page = api.phone.0.store.query(&query).await.map_err(|error| no_store(&error))?;
+    let page = store.query(&query).await.map_err(|error| no_store(&error))?;
     Ok(Json(List { calls: page.calls.iter().map(CallView::new).collect(), next: page.next }))
 }
 
 async fn one(State(api): State<Api>, CallName(call): CallName) -> Result<Json<CallView>, Problem> {
-    let session = api.phone.0.store.load(call).await.map_err(|error| no_store(&error))?;
+    show(&*api.phone.0.store, call).await
+}
+
+/// A call with what was said and done.
+pub(crate) async fn show(store: &dyn SessionStore, call: SessionId) -> Result<Json<CallView>, Problem> {
+    let session = store.load(call).await.map_err(|error| no_store(&error))?;
     session.map(|session| Json(CallView::whole(&session))).ok_or_else(Problem::no_call)
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct End {
+pub(crate) struct End {
     /// What the agent says first.
-    say: Option<String>,
+    pub(crate) say: Option<String>,
+}
+
+impl End {
+    /// An empty body asks for no words.
+    pub(crate) fn read(body: &Bytes) -> Result<Self, Problem> {
+        if body.is_empty() {
+            return Ok(Self::default());
+        }
+        Json::from_bytes(body).map(|Json(end)| end).map_err(bad_body)
+    }
 }
 
 /// Answers before the call is over: the caller hears the last words to their end.
 async fn end(State(api): State<Api>, CallName(call): CallName, body: Bytes) -> Result<StatusCode, Problem> {
-    let End { say } = if body.is_empty() {
-        End::default()
-    } else {
-        Json::from_bytes(&body).map(|Json(end)| end).map_err(bad_body)?
-    };
+    let End { say } = End::read(&body)?;
     let state = &api.phone.0;
-    let summary = api.phone.look_up(call).await?;
-    if summary.status.is_terminal() {
-        return Err(Problem::over());
-    }
-    let asked = SessionEvent::EndRequested { by: "operator".into() };
-    let updated = store::update(&*state.store, call, |_| vec![asked.clone().at(Timestamp::now())]).await;
-    updated.map_err(|error| not_updated(&error))?;
+    let summary = ask_for_end(&*state.store, call).await?;
     match api.phone.tell(call, Command::End { line: say }).await {
         Ok(()) => return Ok(StatusCode::ACCEPTED),
         Err(problem) => {
@@ -250,10 +281,22 @@ async fn end(State(api): State<Api>, CallName(call): CallName, body: Bytes) -> R
     asked_of_twilio(client.call(sid).end().await)
 }
 
+/// Writes down that the call is to end, unless it has.
+pub(crate) async fn ask_for_end(store: &dyn SessionStore, call: SessionId) -> Result<CallSummary, Problem> {
+    let summary = store.summary(call).await.map_err(|error| no_store(&error))?.ok_or_else(Problem::no_call)?;
+    if summary.status.is_terminal() {
+        return Err(Problem::over());
+    }
+    let asked = SessionEvent::EndRequested { by: "operator".into() };
+    let updated = store::update(store, call, |_| vec![asked.clone().at(Timestamp::now())]).await;
+    updated.map_err(|error| not_updated(&error))?;
+    Ok(summary)
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Say {
-    line: String,
+pub(crate) struct Say {
+    pub(crate) line: String,
 }
 
 async fn say(
@@ -318,12 +361,12 @@ fn asked_of_twilio(answer: Result<rest::Call, rest::Error>) -> Result<StatusCode
     }
 }
 
-pub(super) fn bad_body(rejection: JsonRejection) -> Problem {
+pub(crate) fn bad_body(rejection: JsonRejection) -> Problem {
     let problem = Problem::new(rejection.status(), "bad-request", "The body is not what is expected here");
     problem.with_detail(rejection.body_text())
 }
 
-pub(super) fn bad_query(rejection: QueryRejection) -> Problem {
+pub(crate) fn bad_query(rejection: QueryRejection) -> Problem {
     let problem = Problem::new(rejection.status(), "bad-request", "The query is not what is expected here");
     problem.with_detail(rejection.body_text())
 }
@@ -391,12 +434,12 @@ fn twilio(error: &rest::Error) -> Problem {
     Problem::new(status, code, title).with_detail(error.to_string())
 }
 
-fn no_store(error: &store::StoreError) -> Problem {
+pub(crate) fn no_store(error: &store::StoreError) -> Problem {
     tracing::error!(error = %Chain(error), "the store cannot be asked");
     Problem::no_store()
 }
 
-pub(super) fn not_updated(error: &UpdateError) -> Problem {
+pub(crate) fn not_updated(error: &UpdateError) -> Problem {
     match error {
         UpdateError::Refused(_) => Problem::over(),
         UpdateError::Commit(CommitError::NoCall(_)) => Problem::no_call(),

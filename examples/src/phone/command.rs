@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use call_session::{
     id::SessionId,
-    live::{Command, Reply, SendError},
+    live::{Command, Live, Reply, SendError},
 };
 use twilio_twiml::rest::PauseBehavior;
 
@@ -18,36 +18,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 impl Phone {
     /// Tells a call what to do, on whichever server it is.
     pub(super) async fn tell(&self, call: SessionId, command: Command) -> Result<(), Problem> {
-        match self.0.live.send(call, command, ANSWER).await {
-            Ok(Reply::Ok) => Ok(()),
-            Ok(Reply::Refused { why }) => {
-                let title = "The call cannot do this now";
-                Err(Problem::new(StatusCode::CONFLICT, "refused", title).with_detail(why))
-            }
-            Ok(_) => {
-                Err(Problem::new(StatusCode::BAD_GATEWAY, "unknown-reply", "The call's server is of another version"))
-            }
-            Err(SendError::NotLive) => {
-                Err(Problem::new(StatusCode::CONFLICT, "not-talking", "No agent talks on this call now"))
-            }
-            Err(SendError::CallOver { .. }) => Err(Problem::over()),
-            Err(SendError::NodeDead { .. }) => {
-                let title = "The server that had the call is gone; the call comes back on another one";
-                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "node-dead", title))
-            }
-            Err(SendError::Busy) => {
-                let title = "Too many commands wait for this call";
-                Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", title))
-            }
-            Err(error @ SendError::TimedOut { .. }) => {
-                let title = "The call's server did not answer in time";
-                Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "no-answer", title).with_detail(error.to_string()))
-            }
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "a call cannot be told anything");
-                Err(Problem::no_store())
-            }
-        }
+        tell(&self.0.live, call, command).await
     }
 
     /// Has Twilio's recording leave out what follows, or go on.
@@ -71,6 +42,38 @@ impl Phone {
                 tracing::error!(error = %Chain(&error), "a recording cannot be paused or resumed");
                 Reply::refused("twilio-refused")
             }
+        }
+    }
+}
+
+/// Tells a call what to do, on whichever server it is.
+pub(crate) async fn tell(live: &Live, call: SessionId, command: Command) -> Result<(), Problem> {
+    match live.send(call, command, ANSWER).await {
+        Ok(Reply::Ok) => Ok(()),
+        Ok(Reply::Refused { why }) => {
+            let title = "The call cannot do this now";
+            Err(Problem::new(StatusCode::CONFLICT, "refused", title).with_detail(why))
+        }
+        Ok(_) => Err(Problem::new(StatusCode::BAD_GATEWAY, "unknown-reply", "The call's server is of another version")),
+        Err(SendError::NotLive) => {
+            Err(Problem::new(StatusCode::CONFLICT, "not-talking", "No agent talks on this call now"))
+        }
+        Err(SendError::CallOver { .. }) => Err(Problem::over()),
+        Err(SendError::NodeDead { .. }) => {
+            let title = "The server that had the call is gone; the call comes back on another one";
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "node-dead", title))
+        }
+        Err(SendError::Busy) => {
+            let title = "Too many commands wait for this call";
+            Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", title))
+        }
+        Err(error @ SendError::TimedOut { .. }) => {
+            let title = "The call's server did not answer in time";
+            Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "no-answer", title).with_detail(error.to_string()))
+        }
+        Err(error) => {
+            tracing::error!(error = %Chain(&error), "a call cannot be told anything");
+            Err(Problem::no_store())
         }
     }
 }

@@ -7,7 +7,7 @@
 //! The feed is read from the store at the pace of whoever listens, so that a slow one stalls nobody. One that falls too far
 //! behind is told so (`fell-behind`) and goes on with the present.
 
-use std::{collections::HashMap, io, time::Duration};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -18,7 +18,7 @@ use axum::{
 use call_session::{
     call::{SessionEvent, Version},
     id::SessionId,
-    store::{FeedEvent, Position, StoreError},
+    store::{FeedEvent, Position, SessionStore, StoreError},
 };
 use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
@@ -29,9 +29,10 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{self, Message, protocol::Role},
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Phone, Problem,
+    Problem,
     api::{CallView, LineView, bad_query},
 };
 use crate::chain::Chain;
@@ -53,7 +54,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     cursor: Option<String>,
 }
 
@@ -110,8 +111,19 @@ impl From<tungstenite::Error> for Over {
     }
 }
 
-pub(super) async fn events(
-    State(phone): State<Phone>,
+/// What a server's feed is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed {
+    /// Where the events are.
+    pub(crate) store: Arc<dyn SessionStore>,
+    /// The tasks of the server.
+    pub(crate) tasks: TaskTracker,
+    /// The server is going.
+    pub(crate) stop: CancellationToken,
+}
+
+pub(crate) async fn events(
+    State(feed): State<Feed>,
     parameters: Result<Parameters<Cursor>, QueryRejection>,
     request: Request,
 ) -> Response {
@@ -128,7 +140,7 @@ pub(super) async fn events(
     };
     let from = match from {
         Some(from) => from,
-        None => match phone.0.store.feed_end().await {
+        None => match feed.store.feed_end().await {
             Ok(end) => end,
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "the feed cannot be read");
@@ -139,9 +151,9 @@ pub(super) async fn events(
     let mut request = request;
     match upgrade::upgrade(&mut request) {
         Ok((response, socket)) => {
-            let tasks = phone.0.tasks.clone();
+            let tasks = feed.tasks.clone();
             tasks.spawn(async move {
-                if let Err(over) = listen(phone, socket, from).await {
+                if let Err(over) = listen(feed, socket, from).await {
                     tracing::debug!(error = %Chain(&over), "a listener has gone");
                 }
             });
@@ -151,12 +163,12 @@ pub(super) async fn events(
     }
 }
 
-async fn listen(phone: Phone, socket: Upgrade, mut position: Position) -> Result<(), Over> {
+async fn listen(feed: Feed, socket: Upgrade, mut position: Position) -> Result<(), Over> {
     let socket = socket.await.map_err(Over::Upgrade)?;
     let mut socket = WebSocketStream::from_raw_socket(socket, Role::Server, None).await;
     let mut ping = Instant::now() + PING;
     loop {
-        match page(&phone, position).await {
+        match page(&*feed.store, position).await {
             Ok(Some((messages, end))) => {
                 for message in &messages {
                     send(&mut socket, Message::text(serde_json::to_string(message)?)).await?;
@@ -171,7 +183,7 @@ async fn listen(phone: Phone, socket: Upgrade, mut position: Position) -> Result
             }
         }
         tokio::select! {
-            () = phone.0.store.feed_moved(position) => {}
+            () = feed.store.feed_moved(position) => {}
             // Nothing is expected from it; but its pings are answered and its end is seen only by reading.
             message = socket.next() => match message {
                 Some(Ok(Message::Close(_))) | None => return Ok(()),
@@ -182,7 +194,7 @@ async fn listen(phone: Phone, socket: Upgrade, mut position: Position) -> Result
                 send(&mut socket, Message::Ping(bytes::Bytes::new())).await?;
                 ping = Instant::now() + PING;
             }
-            () = phone.0.stop.cancelled() => {
+            () = feed.stop.cancelled() => {
                 // It connects to another server and goes on from its cursor.
                 let _ = timeout(AGAIN, socket.close(None)).await;
                 return Ok(());
@@ -199,12 +211,12 @@ where
 }
 
 /// What comes after a position, and the position after it; `None` if there is nothing.
-async fn page(phone: &Phone, after: Position) -> Result<Option<(Vec<Told>, Position)>, StoreError> {
-    let events = phone.0.store.read_feed(after, PAGE).await?;
+async fn page(store: &dyn SessionStore, after: Position) -> Result<Option<(Vec<Told>, Position)>, StoreError> {
+    let events = store.read_feed(after, PAGE).await?;
     let Some((oldest, last)) = events.first().zip(events.last()) else { return Ok(None) };
     let age = Timestamp::now().duration_since(oldest.recorded.stamped.at).unsigned_abs();
     if events.len() == PAGE && age > BEHIND {
-        let end = phone.0.store.feed_end().await?;
+        let end = store.feed_end().await?;
         return Ok(Some((vec![Told::FellBehind { cursor: end }], end)));
     }
     let position = last.position;
@@ -223,7 +235,7 @@ async fn page(phone: &Phone, after: Position) -> Result<Option<(Vec<Told>, Posit
             continue;
         }
         if !calls.contains_key(&call)
-            && let Some(summary) = phone.0.store.summary(call).await?
+            && let Some(summary) = store.summary(call).await?
         {
             calls.insert(call, CallView::new(&summary));
         }

@@ -20,11 +20,11 @@
 mod after_stream;
 pub mod api;
 mod callbacks;
-mod command;
+pub(crate) mod command;
 mod connect;
 mod dial;
 mod ending;
-mod feed;
+pub(crate) mod feed;
 pub mod handoff;
 mod keys;
 mod media_stream;

@@ -154,8 +154,8 @@ pub struct ServerArguments {
     /// Where calls are kept: `memory`, `sqlite:FILE`, or `postgres://…` for several servers. [default: sqlite:calls.db]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
-    /// What requests to the API have to carry: `Authorization: Bearer TOKEN`. May be left out only where BIND is on
-    /// loopback.
+    /// What requests to the API have to carry: `Authorization: Bearer TOKEN`. May be left out only where both BIND and
+    /// PUBLIC_URL are on this machine: a tunnel lets others in.
     #[arg(long, env = "API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub api_token: Option<SecretString>,
 }

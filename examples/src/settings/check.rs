@@ -48,12 +48,26 @@ impl Arguments {
 }
 
 impl Settings {
-    /// Makes sense of what was given.
+    /// Makes sense of what was given, for a server that only Twilio talks to.
     ///
     /// # Errors
     ///
     /// [`Problems`], with all of them.
     pub fn check(arguments: &Arguments) -> Result<Self, Problems> {
+        Self::check_for(arguments, false)
+    }
+
+    /// As [`Settings::check`], for a server that has the doors for [people and programs](crate::phone::api), too: whoever
+    /// finds its public URL finds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Problems`], with all of them.
+    pub fn check_with_api(arguments: &Arguments) -> Result<Self, Problems> {
+        Self::check_for(arguments, true)
+    }
+
+    fn check_for(arguments: &Arguments, api: bool) -> Result<Self, Problems> {
         let Arguments { openai, second, twilio, server, outbound, handoff, conversation } = arguments;
         let mut check = Check::default();
         let local_twilio = check.is_local("TWILIO_API_BASE_URL", &twilio.twilio_api_base_url);
@@ -93,6 +107,10 @@ impl Settings {
         if api_token.is_none() && !bind.ip().is_loopback() {
             check.problem(
                 "API_TOKEN is not set, but BIND lets others than this machine in: anybody could make calls and read them",
+            );
+        } else if api && api_token.is_none() && public_url.as_ref().is_some_and(|url| !is_local(url.as_str())) {
+            check.problem(
+                "API_TOKEN is not set, but PUBLIC_URL leads others than this machine here: anybody could make calls and read them",
             );
         }
         let database = check.database(&server.database_url);
@@ -230,7 +248,7 @@ impl Check {
     fn is_local(&mut self, name: &str, text: &Option<String>) -> bool {
         let Some(text) = given(text) else { return false };
         match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => is_local(&url),
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => leads_here(&url),
             _ => {
                 self.problem(format!("{name} is {text:?}, but should be a URL that begins with https:// or http://"));
                 false
@@ -259,7 +277,11 @@ impl Check {
 }
 
 /// Whether a URL leads to this machine.
-fn is_local(url: &Url) -> bool {
+pub(crate) fn is_local(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| leads_here(&url))
+}
+
+fn leads_here(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -364,6 +386,26 @@ mod tests {
         arguments.server.public_url = None;
         arguments.server.bind = Some("127.0.0.1:3001".into());
         assert_eq!(Settings::check(&arguments).unwrap().public_url.as_str(), "http://127.0.0.1:3001");
+    }
+
+    #[test]
+    fn whoever_finds_the_api_needs_a_token() {
+        let told = |arguments: &Arguments| {
+            let problems = Settings::check_with_api(arguments).err().map(|problems| problems.problems);
+            problems.unwrap_or_default().iter().filter(|told| told.starts_with("API_TOKEN is not set")).count()
+        };
+        let mut arguments = accounts();
+        assert_eq!(told(&arguments), 1, "a tunnel leads to loopback");
+        assert!(Settings::check(&arguments).is_ok(), "only Twilio has a door, which asks for its signature");
+        arguments.server.bind = Some("0.0.0.0:3000".into());
+        assert_eq!(told(&arguments), 1);
+        arguments.server.api_token = Some("token-private".into());
+        assert_eq!(told(&arguments), 0);
+
+        arguments = accounts();
+        arguments.twilio.twilio_api_base_url = Some("http://localhost:4010".into());
+        arguments.server.public_url = None;
+        assert_eq!(told(&arguments), 0, "nobody but this machine comes here");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use arguments::{
 use realtime_bridge::realtime::{BreakerConfig, openai::OpenAiConfig};
 use twilio_twiml::{rest, sid::AccountSid, webhook::signature::AuthToken};
 
-pub(crate) use self::model::model;
+pub(crate) use self::{check::is_local, model::model};
 pub use self::{
     handoff::HandoffRules,
     outage::{Ladder, NoLadder, Rung},

@@ -1,122 +1,100 @@
-//! What people and programs use, as JSON: the calls, and handing them over. As at the telephone's
+//! What people and programs use, as JSON: the calls, what happens to them, and handing them over. As at the telephone's
 //! [doors](crate::phone::api), with the same [`Problem`]s and the same token.
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Request, State},
-    http::{StatusCode, header},
+    extract::{
+        DefaultBodyLimit, FromRef, Query as Parameters, Request, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
+    http::StatusCode,
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
-use call_session::{
-    call::{HandoffMode, Refused, Status},
-    handoff::{NoOne, Wanted},
-    id::{AgentId, SessionId},
-    store::{Query, StoreError},
-};
-use serde::{Deserialize, Serialize};
-use twilio_twiml::phone::Country;
+use call_session::{call::HandoffMode, handoff::NoOne, live::Command};
 
 use super::{SipServer, handoff::NotHandedOver};
 use crate::{
     chain::Chain,
-    phone::{Problem, api::CallView},
+    conversation::Language,
+    phone::{
+        Problem,
+        api::{self, CallName, CallView, End, List, ListParameters, Say, bad_body},
+        command::tell,
+        feed::{self, Feed},
+        handoff::api::{Begun, Wish, not_allowed},
+    },
 };
 
 /// The largest body taken, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
 
-/// How many calls the list shows at most.
-const LIST: usize = 500;
-
 pub(super) fn routes(server: &SipServer) -> Router<SipServer> {
     Router::new()
         .route("/api/calls/active", get(active))
         .route("/api/calls/{call}", get(one))
+        .route("/api/calls/{call}/end", post(end))
+        .route("/api/calls/{call}/say", post(say))
         .route("/api/calls/{call}/handoff", post(hand_over))
+        .route("/api/events", get(feed::events))
         .layer(middleware::from_fn_with_state(server.clone(), authorize))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }
 
-async fn authorize(State(server): State<SipServer>, request: Request, next: Next) -> Response {
-    if let Some(token) = &server.0.settings.api_token {
-        let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        if !token.is(given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()) {
-            let refused = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "The API token is missing or wrong");
-            return ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response();
-        }
+impl FromRef<SipServer> for Feed {
+    fn from_ref(server: &SipServer) -> Self {
+        let state = &*server.0;
+        Self { store: state.store.clone(), tasks: state.background.clone(), stop: state.over.clone() }
     }
-    next.run(request).await
 }
 
-#[derive(Debug, Serialize)]
-struct List {
-    calls: Vec<CallView>,
+async fn authorize(State(server): State<SipServer>, request: Request, next: Next) -> Response {
+    api::guard(server.0.settings.api_token.as_ref(), request, next).await
 }
 
-async fn active(State(server): State<SipServer>) -> Result<Json<List>, Problem> {
-    let page = server.0.store.query(&Query::active().with_limit(LIST)).await.map_err(|error| no_store(&error))?;
-    Ok(Json(List { calls: page.calls.iter().map(CallView::new).collect() }))
+async fn active(
+    State(server): State<SipServer>,
+    parameters: Result<Parameters<ListParameters>, QueryRejection>,
+) -> Result<Json<List>, Problem> {
+    api::list(&*server.0.store, parameters).await
 }
 
-async fn one(State(server): State<SipServer>, Path(call): Path<SessionId>) -> Result<Json<CallView>, Problem> {
-    let session = server.0.store.load(call).await.map_err(|error| no_store(&error))?;
-    session.map(|session| Json(CallView::whole(&session))).ok_or_else(Problem::no_call)
+async fn one(State(server): State<SipServer>, CallName(call): CallName) -> Result<Json<CallView>, Problem> {
+    api::show(&*server.0.store, call).await
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Wish {
-    /// One of the people in the settings.
-    agent_id: Option<AgentId>,
-    /// A number, in E.164 or as it is written nationally.
-    phone: Option<String>,
-    reason: Option<String>,
-    mode: Option<HandoffMode>,
+/// Answers before the call is over: the caller hears the last words to their end.
+async fn end(State(server): State<SipServer>, CallName(call): CallName, body: Bytes) -> Result<StatusCode, Problem> {
+    let End { say: line } = End::read(&body)?;
+    api::ask_for_end(&*server.0.store, call).await?;
+    tell(&server.0.live, call, Command::End { line }).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
-/// The answer to a handoff that was begun.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Begun {
-    call_id: SessionId,
-    status: Status,
-    mode: HandoffMode,
+async fn say(
+    State(server): State<SipServer>,
+    CallName(call): CallName,
+    body: Result<Json<Say>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(Say { line }) = body.map_err(bad_body)?;
+    tell(&server.0.live, call, Command::Say { line }).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 /// Answers when it has begun: what comes of it is in the call.
 async fn hand_over(
     State(server): State<SipServer>,
-    Path(call): Path<SessionId>,
+    CallName(call): CallName,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Begun>), Problem> {
-    let bad = |detail: &str| {
-        let title = "The body is not what is expected here";
-        Problem::new(StatusCode::BAD_REQUEST, "bad-request", title).with_detail(detail)
-    };
-    let wish = if body.is_empty() {
-        Wish::default()
-    } else {
-        Json::from_bytes(&body).map(|Json(wish)| wish).map_err(|rejection| bad(&rejection.body_text()))?
-    };
+    let wish = Wish::of(&body)?.read(Language::Japanese)?;
     if wish.mode == Some(HandoffMode::Warm) {
         let title = "The provider moves a caller over SIP, and whoever picks up has the caller: mode cold only";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "mode-not-available", title));
     }
-    let wanted = match (wish.agent_id, wish.phone) {
-        (None, None) => Wanted::Anyone,
-        (Some(person), None) => Wanted::Person(person),
-        (None, Some(phone)) => {
-            let number = Country::JAPAN.read(&phone);
-            let number = number.map_err(|_| bad("phone is not a telephone number such as +81312345678"))?;
-            Wanted::Number(number.into())
-        }
-        (Some(_), Some(_)) => return Err(bad("agentId and phone are both given: a handoff goes to one of them")),
-    };
-    let reason = wish.reason.unwrap_or_default();
-    let session = Box::pin(server.hand_over(call, &wanted, "operator", reason.trim())).await;
+    let session = Box::pin(server.hand_over(call, &wish.wanted, "operator", &wish.reason)).await;
     let status = session.map_err(not_handed_over)?.summary.status;
     Ok((StatusCode::ACCEPTED, Json(Begun { call_id: call, status, mode: HandoffMode::Cold })))
 }
@@ -130,19 +108,10 @@ fn not_handed_over(why: NotHandedOver) -> Problem {
             Problem::new(StatusCode::NOT_FOUND, "agent-not-found", "There is no such agent")
         }
         NotHandedOver::NoOne(_) => conflict("nobody-available", "Nobody can take the call"),
-        NotHandedOver::Refused(Refused::Over) => Problem::over(),
-        NotHandedOver::Refused(Refused::HandoffUnderWay) => {
-            conflict("handoff-under-way", "The caller is being handed over, or is with a person")
-        }
-        NotHandedOver::Refused(_) => conflict("not-answered", "Nobody has picked up yet who could be handed over"),
+        NotHandedOver::Refused(refused) => not_allowed(refused),
         NotHandedOver::Store(error) => {
             tracing::error!(error = %Chain(&error), "a caller is not handed over");
             Problem::no_store()
         }
     }
-}
-
-fn no_store(error: &StoreError) -> Problem {
-    tracing::error!(error = %Chain(error), "the store cannot be asked");
-    Problem::no_store()
 }

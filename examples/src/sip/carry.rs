@@ -1,11 +1,15 @@
 //! The life of a call, from the webhook on: written down, accepted, carried, left.
 
-use std::sync::Arc;
+use std::{
+    future::{pending, ready},
+    sync::{Arc, OnceLock},
+};
 
 use call_session::{
     attach::carry,
-    call::{Ending, Mode, NewCall, SessionEvent, Status},
+    call::{CallSession, DRAINED, Ending, Mode, NewCall, SessionEvent, Status},
     id::{SessionId, StreamId},
+    live::{Held, Reply, Served, serve},
     recorder::{Recorder, RecorderConfig},
     store::{self, CommitError},
 };
@@ -14,13 +18,13 @@ use realtime_bridge::{
     bridge::Bridge,
     media::elsewhere::ElsewhereLine,
     realtime::{
-        RealtimeSession, SessionConfig,
+        SessionConfig,
         openai::{
-            sip::{RejectStatus, SipError, SipSession},
+            sip::{RejectStatus, SipCallId, SipError, SipSession},
             webhook::IncomingCall,
         },
     },
-    relay::EndReason,
+    relay::{EndReason, MemoryLimits},
     tool::ToolSet,
 };
 use tracing::Instrument;
@@ -29,22 +33,24 @@ use twilio_twiml::{phone::E164, sid::CallSid};
 use super::{
     SipServer,
     handoff::HandOver,
-    lines::Line,
+    lines::{Led, Line},
     tools::{Desk, tools},
 };
-use crate::chain::Chain;
+use crate::{chain::Chain, conversation::Beginning};
 
 /// Longer than a session can last.
 const CLAIMED_FOR: SignedDuration = SignedDuration::from_hours(2);
 
 /// Why a call did not come to a conversation.
 #[derive(Debug, Clone, Copy)]
-enum Broken {
+pub(super) enum Broken {
     /// The caller hung up while it rang.
     CallerGone,
     Accept,
     Socket,
     Bridge,
+    /// The server that led it died, and it was over when another came.
+    Lost,
 }
 
 impl Broken {
@@ -54,6 +60,43 @@ impl Broken {
             Self::Accept => (Status::Failed, "accept-failed"),
             Self::Socket => (Status::Failed, "control-socket-failed"),
             Self::Bridge => (Status::Failed, "bridge-failed"),
+            Self::Lost => (Status::Failed, "lost"),
+        }
+    }
+}
+
+/// A call that this server sees to.
+#[derive(Debug)]
+pub(super) struct Ours {
+    /// The provider's name for it.
+    pub(super) call: SipCallId,
+    pub(super) session: SessionId,
+    /// The stretch of the call that begins.
+    pub(super) stream: StreamId,
+    pub(super) caller: Option<E164>,
+    pub(super) led: Led,
+    /// Whoever asks where the call is finds this server.
+    pub(super) held: Held,
+    /// What is kept of a call that another server has led.
+    pub(super) kept: Option<Box<CallSession>>,
+}
+
+/// Why this server leaves a call that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    /// It stops, and nobody else is there.
+    Stops,
+    /// It stops, and another server takes the call on.
+    HandsOn,
+    /// Another server has taken it.
+    Taken,
+}
+
+impl Leaves {
+    const fn cause(self) -> &'static str {
+        match self {
+            Self::Stops | Self::HandsOn => DRAINED,
+            Self::Taken => "taken",
         }
     }
 }
@@ -62,32 +105,49 @@ impl SipServer {
     /// Takes a call that rings.
     pub(super) async fn take_call(self, call: IncomingCall) {
         if self.0.draining.is_cancelled() {
-            return self.reject(&call, RejectStatus::Unavailable).await;
+            return self.reject(&call.call_id, RejectStatus::Unavailable).await;
         }
         if !self.claim(&call).await {
             return;
         }
-        let Some(session) = self.write_down(&call).await else {
-            // What nobody can write down must not be done.
-            return self.reject(&call, RejectStatus::Unavailable).await;
+        let (session, stream) = (SessionId::new(), StreamId::new());
+        let led = self.0.lines.begin(session).expect("the name is a new one");
+        // Before anybody can find the call: what nobody has is taken on by whoever looks.
+        let held = match self.0.live.seize(session).await {
+            Ok(held) => held,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the call cannot be held");
+                return self.reject(&call.call_id, RejectStatus::Unavailable).await;
+            }
         };
+        if !self.write_down(&call, session, stream).await {
+            // What nobody can write down must not be done.
+            return self.reject(&call.call_id, RejectStatus::Unavailable).await;
+        }
         let caller = call.caller().and_then(|number| number.parse::<E164>().ok());
+        let ours = Ours { call: call.call_id, session, stream, caller, led, held, kept: None };
+        let (tools, config) = self.equip(&ours);
+        match self.connect(&ours.call, &config).await {
+            Ok(attached) => self.lead(ours, attached, tools).await,
+            Err(broken) => self.give_up(session, broken).await,
+        }
+    }
+
+    /// What the model can do on a call, and what it is told.
+    pub(super) fn equip(&self, ours: &Ours) -> (ToolSet, SessionConfig) {
         let desk = Desk {
             attendance: self.0.attendance.clone(),
             sms: self.0.settings.sms.clone(),
             event: self.0.settings.event.as_str().into(),
-            call: session,
-            caller,
+            call: ours.session,
+            caller: ours.caller.clone(),
         };
         let mut tools = tools(&desk);
         if !self.0.settings.people.is_empty() {
-            tools = tools.with(HandOver::new(self.clone(), session));
+            tools = tools.with(HandOver::new(self.clone(), ours.session));
         }
         let config = self.session(&tools);
-        match self.connect(&call, &config).await {
-            Ok((line, control)) => self.lead(&call, session, (line, control), tools).await,
-            Err(broken) => self.give_up(session, broken).await,
-        }
+        (tools, config)
     }
 
     /// A call may be told of under several names, and is taken once by all servers on the same store.
@@ -98,20 +158,21 @@ impl SipServer {
             Ok(first) => first,
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "the call cannot be claimed");
-                self.reject(call, RejectStatus::Unavailable).await;
+                self.reject(&call.call_id, RejectStatus::Unavailable).await;
                 false
             }
         }
     }
 
-    /// The call begins to exist in the store.
-    async fn write_down(&self, call: &IncomingCall) -> Option<SessionId> {
-        let (id, now) = (SessionId::new(), Timestamp::now());
+    /// The call begins to exist in the store, with all that another server needs to lead it. Whether it does.
+    async fn write_down(&self, call: &IncomingCall, id: SessionId, stream: StreamId) -> bool {
+        let now = Timestamp::now();
         let address = |number: Option<&str>| number.unwrap_or("anonymous").to_owned();
         let new = NewCall::inbound(address(call.caller()).as_str(), address(call.dialled()).as_str());
         let bound = call.twilio_call_sid().and_then(|sid| sid.parse::<CallSid>().ok());
         let new = new.with_mode(Mode::Sip);
-        let rings = vec![SessionEvent::Ringing.at(now)];
+        let rings = [vec![SessionEvent::Ringing], self.attaches(&call.call_id, stream)].concat();
+        let rings: Vec<_> = rings.into_iter().map(|event| event.at(now)).collect();
         let named = bound.map(|call| SessionEvent::Bound { call }.at(now));
         let named: Vec<_> = rings.iter().cloned().chain(named).collect();
         let created = match self.0.store.create(id, now, new.clone(), named).await {
@@ -119,56 +180,134 @@ impl SipServer {
             Err(CommitError::CallSidTaken { .. }) => self.0.store.create(id, now, new, rings).await,
             created => created,
         };
-        match created {
-            Ok(_) => Some(id),
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "the call cannot be written down");
-                None
-            }
-        }
+        created.inspect_err(|error| tracing::error!(error = %Chain(error), "the call cannot be written down")).is_ok()
+    }
+
+    /// A stretch of a call whose session the provider knows by the name of the call.
+    pub(super) fn attaches(&self, call: &SipCallId, stream: StreamId) -> Vec<SessionEvent> {
+        let (session, model) = (call.to_string(), self.0.settings.openai.model.clone());
+        vec![SessionEvent::StreamExpected { stream }, SessionEvent::ModelAttached { stream, session, model }]
     }
 
     /// Accepts the call and opens its control socket. Whatever fails is repeated where that is safe; a call that was
     /// accepted, or may have been, and cannot be led is hung up.
-    async fn connect(
+    pub(super) async fn connect(
         &self,
-        call: &IncomingCall,
+        call: &SipCallId,
         config: &SessionConfig,
     ) -> Result<(ElsewhereLine, SipSession), Broken> {
         let calls = &self.0.calls;
-        if let Err(error) = calls.accept(&call.call_id, config).await {
-            if error.is_gone() {
-                return Err(Broken::CallerGone);
+        let accepted = match calls.accept(call, config).await {
+            Ok(()) => true,
+            Err(SipError::Gone) => return Err(Broken::CallerGone),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the call cannot be accepted");
+                if !error.may_have_happened() {
+                    self.reject(call, RejectStatus::Unavailable).await;
+                    return Err(Broken::Accept);
+                }
+                // Only the control socket tells whether the call was accepted.
+                false
             }
-            tracing::error!(error = %Chain(&error), "the call cannot be accepted");
-            if error.may_have_happened() {
-                self.hang_up(call).await;
-            } else {
-                self.reject(call, RejectStatus::Unavailable).await;
-            }
+        };
+        let error = match calls.attach(call, config).await {
+            Ok(attached) => return Ok(attached),
+            Err(error) => error,
+        };
+        // Nobody must be left to a model that nobody leads, and a call that is not known here may be known elsewhere.
+        tracing::error!(error = %Chain(&error), "the control socket cannot be opened");
+        let was_there = self.hang_up(call).await;
+        if !accepted && !was_there {
+            self.reject(call, RejectStatus::Unavailable).await;
             return Err(Broken::Accept);
         }
-        match calls.attach(&call.call_id, config).await {
-            Ok(attached) => Ok(attached),
-            Err(SipError::Gone) => Err(Broken::CallerGone),
-            Err(error) => {
-                // Nobody must be left to a model that nobody leads.
-                tracing::error!(error = %Chain(&error), "the control socket cannot be opened");
-                self.hang_up(call).await;
-                Err(Broken::Socket)
-            }
-        }
+        Err(if error.is_gone() && !was_there { Broken::CallerGone } else { Broken::Socket })
     }
 
     /// Carries the conversation, and does about the call what its end asks for.
-    async fn lead(
-        &self,
-        call: &IncomingCall,
-        session: SessionId,
-        (line, control): (ElsewhereLine, SipSession),
-        tools: ToolSet,
-    ) {
-        let (stream, now) = (StreamId::new(), Timestamp::now());
+    pub(super) async fn lead(self, ours: Ours, (line, control): (ElsewhereLine, SipSession), tools: ToolSet) {
+        let Ours { call, session, stream, led, mut held, kept, .. } = ours;
+        let recorder = self.record(session);
+        let attached = [
+            SessionEvent::Answered,
+            SessionEvent::StreamAttached { stream, sid: None, node: self.0.live.node().clone() },
+        ];
+        for event in attached {
+            propose(&recorder, event.at(Timestamp::now())).await;
+        }
+        let beginning = if kept.is_some() { Beginning::CutOff } else { Beginning::Fresh };
+        let bridge = match Bridge::with_config(line, control, self.call(beginning)) {
+            Ok(bridge) => bridge.with_tools(tools),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the call cannot be led");
+                self.hang_up(&call).await;
+                let (status, reason) = Broken::Bridge.ending();
+                return propose(&recorder, SessionEvent::Ended(Ending::new(status, reason)).at(Timestamp::now())).await;
+            }
+        };
+        let bridge = match &kept {
+            Some(kept) => bridge.with_memory(kept.memory(MemoryLimits::default())),
+            None => bridge,
+        };
+        let handle = bridge.handle();
+        led.at(Line { call: call.clone(), handle: handle.clone() });
+        if kept.is_some_and(|kept| kept.summary.needs_runner()) {
+            self.perform(session);
+        }
+        let left = OnceLock::new();
+        let leave = async {
+            let why = tokio::select! {
+                () = self.0.stop.cancelled() => if self.others_take_calls().await { Leaves::HandsOn } else { Leaves::Stops },
+                // Two would lead one model. A conversation that is over is left by itself.
+                served = serve(&mut held, &handle, |_| ready(Reply::refused("unknown"))) => match served {
+                    Served::LeaseLost => Leaves::Taken,
+                    _ => pending().await,
+                },
+            };
+            left.get_or_init(|| why).cause()
+        };
+        let report = carry(&recorder, stream, bridge, leave).await;
+        drop(led);
+        let left = left.get().filter(|_| matches!(report.reason, EndReason::HungUp));
+        if let Some(Leaves::HandsOn | Leaves::Taken) = left {
+            if let Err(error) = recorder.kept().await {
+                tracing::error!(error = %Chain(&error), "how far the call came is not kept");
+            }
+            return tracing::info!(?left, "another server has the call");
+        }
+        self.end(&call, &recorder, &report.reason).await;
+    }
+
+    /// Does about a call what the end of its bridge asks for.
+    async fn end(&self, call: &SipCallId, recorder: &Recorder, reason: &EndReason) {
+        let gone = matches!(reason, EndReason::CallerHungUp);
+        // A caller whose agent fails is not sent away without a word if a person may take the call.
+        let moved = if gone {
+            self.was_moved(recorder).await
+        } else {
+            is_outage(reason) && self.refer_to_anyone(call, recorder).await
+        };
+        let name = if moved { "referred" } else { reason.name() };
+        if moved {
+            tracing::info!(cause = reason.name(), "the caller is with a person, or hung up on the way");
+        } else if let Err(error) = self.0.calls.leave(call, reason, None).await {
+            tracing::error!(error = %Chain(&error), "the call could not be ended: a model that nobody leads may go on");
+            let problem = SessionEvent::Problem { what: "hangup-failed".into(), code: None };
+            propose(recorder, problem.at(Timestamp::now())).await;
+        }
+        let status = if moved || reason.is_orderly() { Status::Completed } else { Status::Failed };
+        let over = [
+            SessionEvent::ModelDetached { session: call.to_string(), cause: name.into() },
+            SessionEvent::Ended(Ending::new(status, name)),
+        ];
+        for event in over {
+            propose(recorder, event.at(Timestamp::now())).await;
+        }
+        tracing::info!(reason = name, "the call is over");
+    }
+
+    /// What happens to a call is written down beside it.
+    pub(super) fn record(&self, session: SessionId) -> Recorder {
         let (recorder, writing) = Recorder::new(Arc::clone(&self.0.store), session, RecorderConfig::default());
         let writing = async move {
             if let Err(error) = writing.run().await {
@@ -176,54 +315,17 @@ impl SipServer {
             }
         };
         self.0.tasks.spawn(writing.in_current_span());
-        let info = control.info();
-        let attached = [
-            SessionEvent::Answered,
-            SessionEvent::StreamExpected { stream },
-            SessionEvent::StreamAttached { stream, sid: None, node: self.0.node.clone() },
-            SessionEvent::ModelAttached { stream, session: info.id.clone(), model: info.model.clone() },
-        ];
-        let model = info.id.clone();
-        for event in attached {
-            propose(&recorder, event.at(now)).await;
-        }
-        let bridge = match Bridge::with_config(line, control, self.call()) {
-            Ok(bridge) => bridge.with_tools(tools),
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "the call cannot be led");
-                self.hang_up(call).await;
-                let (status, reason) = Broken::Bridge.ending();
-                return propose(&recorder, SessionEvent::Ended(Ending::new(status, reason)).at(Timestamp::now())).await;
-            }
-        };
-        let led = self.0.lines.lead(session, Line { call: call.call_id.clone(), handle: bridge.handle() });
-        let stop = self.0.stop.clone();
-        let leave = async move {
-            stop.cancelled().await;
-            "drained"
-        };
-        let report = carry(&recorder, stream, bridge, leave).await;
-        drop(led);
-        let gone = matches!(report.reason, EndReason::CallerHungUp);
-        let reason = if gone && self.was_moved(&recorder).await { "referred" } else { report.reason.name() };
-        if let Err(error) = self.0.calls.leave(&call.call_id, &report.reason, None).await {
-            tracing::error!(error = %Chain(&error), "the call could not be ended: a model that nobody leads may go on");
-            let problem = SessionEvent::Problem { what: "hangup-failed".into(), code: None };
-            propose(&recorder, problem.at(Timestamp::now())).await;
-        }
-        let status = if report.reason.is_orderly() { Status::Completed } else { Status::Failed };
-        let over = [
-            SessionEvent::ModelDetached { session: model, cause: reason.into() },
-            SessionEvent::Ended(Ending::new(status, reason)),
-        ];
-        for event in over {
-            propose(&recorder, event.at(Timestamp::now())).await;
-        }
-        tracing::info!(reason, "the call is over");
+        recorder
+    }
+
+    async fn others_take_calls(&self) -> bool {
+        let others = self.0.live.others().await;
+        others.inspect_err(|error| tracing::warn!(error = %Chain(error), "nobody knows of other servers")).unwrap_or(0)
+            > 0
     }
 
     /// The call is over before it began; its session says why.
-    async fn give_up(&self, session: SessionId, broken: Broken) {
+    pub(super) async fn give_up(&self, session: SessionId, broken: Broken) {
         let (status, reason) = broken.ending();
         let now = Timestamp::now();
         let ended = store::update(self.0.store.as_ref(), session, |_| {
@@ -234,22 +336,39 @@ impl SipServer {
         }
     }
 
-    async fn reject(&self, call: &IncomingCall, status: RejectStatus) {
-        match self.0.calls.reject(&call.call_id, status).await {
+    async fn reject(&self, call: &SipCallId, status: RejectStatus) {
+        match self.0.calls.reject(call, status).await {
             Ok(()) | Err(SipError::Gone) => tracing::info!(code = status.code(), "the call was rejected"),
             Err(error) => tracing::warn!(error = %Chain(&error), "the call cannot be rejected: it rings on"),
         }
     }
 
-    async fn hang_up(&self, call: &IncomingCall) {
-        match self.0.calls.hang_up(&call.call_id).await {
-            Ok(()) | Err(SipError::Gone) => {}
-            Err(error) => tracing::error!(error = %Chain(&error), "the call cannot be hung up"),
+    /// Whether there was something to hang up, as far as is known.
+    async fn hang_up(&self, call: &SipCallId) -> bool {
+        match self.0.calls.hang_up(call).await {
+            Ok(()) => true,
+            Err(SipError::Gone) => false,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the call cannot be hung up");
+                error.may_have_happened()
+            }
         }
     }
 }
 
-async fn propose(recorder: &Recorder, event: call_session::call::Stamped) {
+/// Whether the agent has failed, and not the caller or anybody's wish ended the conversation.
+const fn is_outage(reason: &EndReason) -> bool {
+    matches!(
+        reason,
+        EndReason::ModelFailed(_)
+            | EndReason::ModelClosed
+            | EndReason::ModelRefused(_)
+            | EndReason::ModelStalled
+            | EndReason::ModelUnreachable { .. }
+    )
+}
+
+pub(super) async fn propose(recorder: &Recorder, event: call_session::call::Stamped) {
     if recorder.propose(event).await.is_err() {
         tracing::warn!("nobody writes for the call any more");
     }

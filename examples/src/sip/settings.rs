@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -14,10 +14,11 @@ use twilio_twiml::{
     sid::AccountSid,
 };
 
-use super::{handoff::People, sms::Sms};
+use super::{handoff::People, instructions::instructions, sms::Sms};
 use crate::{
+    database::Database,
     phone::api::ApiToken,
-    settings::{OpenAiArguments, Problems, model},
+    settings::{OpenAiArguments, Problems, is_local, model},
 };
 
 /// What can be set, as it was given. [`SipSettings::check`] makes sense of it.
@@ -30,7 +31,8 @@ pub struct SipArguments {
     /// The secret of the webhook endpoint, as OpenAI's console shows it once. During a rotation both, with a comma between.
     #[arg(long, env = "OPENAI_WEBHOOK_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub openai_webhook_secret: Option<SecretString>,
-    /// The Twilio account that text messages are sent with. Without it they are only logged, without words and numbers.
+    /// The Twilio account that text messages are sent with. Without it they are only logged, without words and numbers. It is
+    /// also asked to move callers whom OpenAI does not, where it carries the call.
     #[arg(long, env = "TWILIO_ACCOUNT_SID", value_name = "AC…")]
     pub twilio_account_sid: Option<String>,
     /// The token of that account.
@@ -46,16 +48,25 @@ pub struct SipArguments {
     /// Seconds that a person has to take a call, as nobody tells that they do not. [default: 40]
     #[arg(long, env = "HANDOFF_RING", value_name = "SECONDS")]
     pub handoff_ring: Option<String>,
-    /// What requests to the API have to carry: `Authorization: Bearer TOKEN`. May be left out only where BIND is on
-    /// loopback.
+    /// What requests to the API have to carry: `Authorization: Bearer TOKEN`. May be left out only where both BIND and
+    /// OPENAI_BASE_URL are on this machine: what leads OpenAI's webhooks here lets others in, too.
     #[arg(long, env = "API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub api_token: Option<SecretString>,
     /// The address to listen on; port 0 takes a free one. [default: 127.0.0.1:3000]
     #[arg(long, env = "BIND", value_name = "ADDRESS")]
     pub bind: Option<String>,
-    /// The folder of the database files: calls and attendance. [default: sip-data]
+    /// The folder of the database files: attendance, and calls unless DATABASE_URL says otherwise. [default: sip-data]
     #[arg(long, env = "DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
+    /// Where calls are kept: `memory`, `sqlite:FILE` for one server at a time, or `postgres://…` for several of this kind, of
+    /// which each takes a webhook once for all and leads on the calls of one that died. The attendance table is a stand-in
+    /// for yours and stays in a file of each server. [default: sqlite:DATA_DIR/calls.db]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<SecretString>,
+    /// A file with what the model is told, instead of the words that are built in. {company}, {event} and {representative}
+    /// are filled in.
+    #[arg(long, env = "SIP_INSTRUCTIONS", value_name = "FILE")]
+    pub instructions: Option<PathBuf>,
     /// The company that is called. [default: さくら商事]
     #[arg(long, env = "CONVERSATION_COMPANY", value_name = "NAME")]
     pub company: Option<String>,
@@ -84,6 +95,10 @@ pub struct SipSettings {
     pub bind: SocketAddr,
     /// Where the database files are.
     pub data_dir: PathBuf,
+    /// Where calls are kept.
+    pub database: Database,
+    /// What the model is told, with holes for what is set.
+    pub instructions: String,
     /// The company that is called.
     pub company: String,
     /// The event that people are invited to.
@@ -122,12 +137,18 @@ impl SipSettings {
         }
         let people = people(arguments, &mut problems);
         let api_token = exposed(&arguments.api_token).map(ApiToken::new);
-        if api_token.is_none() && bind.as_ref().is_ok_and(|bind| !bind.ip().is_loopback()) {
+        // OpenAI's webhooks come from outside, through a tunnel or a proxy if not directly, and so does anybody else.
+        let local = bind.as_ref().is_ok_and(|bind| bind.ip().is_loopback()) && is_local(&openai.base_url);
+        if api_token.is_none() && !local {
             problems.push(
-                "API_TOKEN is not set, but BIND lets others than this machine in: anybody could read calls and hand them over"
+                "API_TOKEN is not set, but whatever leads OpenAI's webhooks here lets others in, too: anybody could read calls \
+                 and hand them over"
                     .into(),
             );
         }
+        let data_dir = arguments.data_dir.clone().unwrap_or_else(|| "sip-data".into());
+        let database = database(arguments, &data_dir, &mut problems);
+        let instructions = instructions(arguments.instructions.as_deref(), &mut problems);
         let (Ok(bind), Some(sms), true) = (bind, sms, problems.is_empty()) else { return Err(Problems { problems }) };
         let text = |text: &Option<String>, default: &str| given(text).unwrap_or(default).to_owned();
         Ok(Self {
@@ -138,7 +159,9 @@ impl SipSettings {
             people,
             api_token,
             bind,
-            data_dir: arguments.data_dir.clone().unwrap_or_else(|| "sip-data".into()),
+            data_dir,
+            database,
+            instructions,
             company: text(&arguments.company, "さくら商事"),
             event: text(&arguments.event, "秋の会社説明会"),
             max_call: Duration::from_secs(20 * 60),
@@ -165,6 +188,16 @@ fn secrets(arguments: &SipArguments, problems: &mut Vec<String>) -> Vec<WebhookS
     }
     problems.extend(wrong.map(|error| format!("OPENAI_WEBHOOK_SECRET cannot be used: {error}")));
     secrets
+}
+
+fn database(arguments: &SipArguments, data_dir: &Path, problems: &mut Vec<String>) -> Database {
+    let default = || Database::Sqlite(data_dir.join("calls.db"));
+    exposed(&arguments.database_url).map_or_else(default, |url| {
+        url.parse().unwrap_or_else(|error| {
+            problems.push(format!("DATABASE_URL is not one: {error}"));
+            default()
+        })
+    })
 }
 
 fn people(arguments: &SipArguments, problems: &mut Vec<String>) -> People {

@@ -25,12 +25,28 @@ pub enum Sms {
 #[error("the message was not sent")]
 pub struct NotSent(#[from] twilio_twiml::rest::Error);
 
+impl NotSent {
+    /// Whether it may have been sent all the same.
+    #[must_use]
+    pub fn may_have_happened(&self) -> bool {
+        !self.0.was_not_processed()
+    }
+}
+
 impl Sms {
+    /// The account, if there is one.
+    pub(super) const fn client(&self) -> Option<&Client> {
+        match self {
+            Self::Twilio { client, .. } => Some(client),
+            Self::Logged => None,
+        }
+    }
+
     /// Sends a message. Gives its name at Twilio, or `logged`.
     ///
     /// # Errors
     ///
-    /// [`NotSent`].
+    /// [`NotSent`]; it [may have been](NotSent::may_have_happened) sent all the same.
     ///
     /// # Cancel safety
     ///

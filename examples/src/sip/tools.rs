@@ -21,6 +21,9 @@ use crate::chain::Chain;
 /// The longest name and interest that are written down, in characters.
 const LONGEST: usize = 200;
 
+/// What the model is told of a message whose fate nobody knows.
+const UNSURE: &str = "nobody knows whether the message was sent: it may arrive. Say so, and send another only if the caller says that none came";
+
 /// One call's view of the table.
 #[derive(Debug, Clone)]
 pub struct Desk {
@@ -171,11 +174,21 @@ impl Tool for SendMessage {
         if !desk.attendance.plan_message(origin, phone.as_str(), &body).await.map_err(told)? {
             return Ok("the message was sent before");
         }
-        let sent = desk.sms.send(phone, &body).await.map_err(|error| {
-            tracing::warn!(error = %Chain(&error), "a message was not sent");
-            ToolError::new("the message could not be sent")
-        })?;
-        desk.attendance.message_sent(&context.key, &sent).await.map_err(told)?;
+        let sent = match desk.sms.send(phone, &body).await {
+            Ok(sent) => sent,
+            // A failure would be tried again, under another key: who got one message would get two.
+            Err(error) if error.may_have_happened() => {
+                tracing::warn!(error = %Chain(&error), "nobody knows whether a message was sent");
+                return Ok(UNSURE);
+            }
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "a message was not sent");
+                return Err(ToolError::new("the message could not be sent"));
+            }
+        };
+        if let Err(error) = desk.attendance.message_sent(&context.key, &sent).await {
+            tracing::error!(error = %Chain(&error), "that a message was sent is not written down");
+        }
         Ok("the message was sent")
     }
 }

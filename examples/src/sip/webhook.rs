@@ -16,7 +16,7 @@ use tracing::Instrument;
 use super::SipServer;
 
 /// After this long nobody waits any more: deliveries are repeated for days, callers are not.
-const RINGS_FOR: Duration = Duration::from_secs(30);
+pub(super) const RINGS_FOR: Duration = Duration::from_secs(30);
 
 /// Deliveries are done once by whichever server on the same store gets them first.
 struct StoreGuard<'a>(&'a dyn SessionStore);
@@ -31,11 +31,8 @@ impl ReplayGuard for StoreGuard<'_> {
 }
 
 pub(super) async fn webhook(State(server): State<SipServer>, request: Request<Body>) -> StatusCode {
-    match receive(&server, request).await {
-        Ok(event) => {
-            take(&server, event);
-            StatusCode::OK
-        }
+    match receive(server, request).await {
+        Ok(()) => StatusCode::OK,
         Err(rejected) => {
             match &rejected {
                 Rejected::Replayed => tracing::debug!("a webhook came again"),
@@ -46,15 +43,22 @@ pub(super) async fn webhook(State(server): State<SipServer>, request: Request<Bo
     }
 }
 
-async fn receive(server: &SipServer, request: Request<Body>) -> Result<WebhookEvent, Rejected> {
-    let (verifier, store) = (&server.0.verifier, server.0.store.as_ref());
+async fn receive(server: SipServer, request: Request<Body>) -> Result<(), Rejected> {
     let (head, body) = request.into_parts();
-    verifier.check_head(&head.headers)?;
-    let limit = verifier.body_limit();
+    server.0.verifier.check_head(&head.headers)?;
+    let limit = server.0.verifier.body_limit();
     // A body that breaks off is answered for nobody; one that is too long is the rest.
     let body = to_bytes(body, limit).await.map_err(|_| Rejected::Oversize { limit })?;
-    let webhook = verifier.receive(SystemTime::now(), &head.headers, &body, &StoreGuard(store)).await?;
-    Ok(webhook.into_event())
+    // A delivery that is claimed has to be taken, also when the peer goes away before it is answered: its repetition is none.
+    let tasks = server.0.tasks.clone();
+    let claiming = tasks.spawn(async move {
+        let guard = StoreGuard(server.0.store.as_ref());
+        let webhook = server.0.verifier.receive(SystemTime::now(), &head.headers, &body, &guard).await?;
+        take(&server, webhook.into_event());
+        Ok(())
+    });
+    // It is never aborted. If it panicked, nobody knows whether it was claimed.
+    claiming.await.unwrap_or_else(|error| Err(Rejected::Unclaimed(ClaimError(Box::new(error)))))
 }
 
 fn take(server: &SipServer, event: WebhookEvent) {

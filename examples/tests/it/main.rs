@@ -9,5 +9,8 @@ mod outbound;
 mod shutdown;
 mod signatures;
 mod sip;
+mod sip_api;
 mod sip_handoff;
+mod sip_takeover;
+mod sip_webhook;
 mod world;

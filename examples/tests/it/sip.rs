@@ -2,7 +2,10 @@
 
 use std::{
     path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -27,13 +30,13 @@ use examples::sip::{
 use realtime_bridge::realtime::openai::webhook::WebhookSecret;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinSet, time::timeout};
 
-const SECRET: &str = "a secret of this test";
+pub(super) const SECRET: &str = "a secret of this test";
 
 /// A folder of its own, removed in the end.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("sip-test-{}-{count}", std::process::id()));
@@ -50,34 +53,45 @@ impl Drop for Folder {
 
 /// The server with a simulated provider around it.
 pub(super) struct World {
-    pub(super) openai: OpenAiSimulator,
+    pub(super) openai: Arc<OpenAiSimulator>,
     pub(super) server: SipServer,
     pub(super) url: String,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinSet<std::io::Result<()>>,
-    _folder: Folder,
+    _folder: Arc<Folder>,
 }
 
 pub(super) fn model(script: Script) -> Builder {
     OpenAiSimulator::builder().script(script).settings(Manners::default().with_timing(Timing::brisk()))
 }
 
+/// What a server is told of this provider.
+pub(super) fn arguments(openai: &OpenAiSimulator, folder: &Folder) -> SipArguments {
+    let mut arguments = SipArguments::default();
+    arguments.openai.openai_api_key = Some("simulated".into());
+    arguments.openai.openai_base_url = Some(openai.base_url());
+    arguments.openai_webhook_secret = Some(SECRET.into());
+    arguments.data_dir = Some(folder.0.clone());
+    arguments
+}
+
 impl World {
-    async fn new(model: Builder) -> Self {
+    pub(super) async fn new(model: Builder) -> Self {
         Self::with(model, |_| {}).await
     }
 
     /// With settings of the test's own.
     pub(super) async fn with(model: Builder, change: impl FnOnce(&mut SipArguments)) -> Self {
-        let openai = model.start().await.unwrap();
-        let folder = Folder::new();
-        let mut arguments = SipArguments::default();
-        arguments.openai.openai_api_key = Some("simulated".into());
-        arguments.openai.openai_base_url = Some(openai.base_url());
-        arguments.openai_webhook_secret = Some(SECRET.into());
-        arguments.data_dir = Some(folder.0.clone());
+        let (openai, folder) = (Arc::new(model.start().await.unwrap()), Arc::new(Folder::new()));
+        let mut arguments = arguments(&openai, &folder);
         change(&mut arguments);
-        let server = SipServer::open(SipSettings::check(&arguments).unwrap()).await.unwrap();
+        let settings = SipSettings::check(&arguments).unwrap();
+        let server = SipServer::open(settings).await.unwrap();
+        Self::around(openai, folder, server).await
+    }
+
+    /// Around this server.
+    pub(super) async fn around(openai: Arc<OpenAiSimulator>, folder: Arc<Folder>, server: SipServer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/openai-webhook", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -97,10 +111,15 @@ impl World {
         timeout(Duration::from_secs(60), self.openai.ring(ring).ended()).await.expect("the call ends")
     }
 
-    /// Stops the server, which waits for its calls, and gives what is kept of them, newest first.
-    pub(super) async fn calls(&mut self) -> Vec<CallSession> {
+    /// Stops the server, which waits for its calls.
+    pub(super) async fn stop(&mut self) {
         drop(self.stop.take());
         self.serving.join_next().await.unwrap().unwrap().unwrap();
+    }
+
+    /// Stops the server, which waits for its calls, and gives what is kept of them, newest first.
+    pub(super) async fn calls(&mut self) -> Vec<CallSession> {
+        self.stop().await;
         let store = self.server.store();
         let page = store.query(&Query::default()).await.unwrap();
         let mut calls = Vec::new();
@@ -111,7 +130,7 @@ impl World {
     }
 
     /// Posts a delivery, changed by the test, and gives the status.
-    async fn post(&self, change: impl FnOnce(&mut Delivery)) -> u16 {
+    pub(super) async fn post(&self, change: impl FnOnce(&mut Delivery)) -> u16 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let body = serde_json::json!({
             "type": "realtime.call.incoming", "id": "evt_1", "created_at": now,
@@ -134,11 +153,11 @@ impl World {
     }
 }
 
-struct Delivery {
-    id: String,
+pub(super) struct Delivery {
+    pub(super) id: String,
     now: u64,
     kind: String,
-    body: String,
+    pub(super) body: String,
     signature: Option<String>,
 }
 
@@ -233,6 +252,30 @@ async fn failing_answers_are_outlived_and_otherwise_the_session_says_why() {
 }
 
 #[tokio::test]
+async fn a_call_that_may_have_been_accepted_is_led_or_hung_up() {
+    // It was accepted, and nobody said so.
+    let unsaid =
+        |model: Builder| model.fault(Action::Accept, Fault::DoneBut(503)).fault(Action::Accept, Fault::Status(400));
+    let mut world = World::new(unsaid(model(greets()))).await;
+    let seen = world.ring(listens_and_leaves()).await;
+    assert_eq!(seen.requests("accept").collect::<Vec<_>>(), [503, 400]);
+    assert_eq!((seen.end, seen.agent_speech.len()), (SipEnd::CallerHungUp, 1), "the caller is greeted");
+    assert_eq!(reason(&world.calls().await[0]), (Status::Completed, "caller-hung-up"));
+
+    let deaf = model(greets()).busy(401, ApiError::invalid("invalid_api_key", "no"), None);
+    let mut world = World::new(unsaid(deaf)).await;
+    let seen = world.ring(listens_and_leaves()).await;
+    assert_eq!(seen.end, SipEnd::HungUp, "nobody is left to a model that nobody leads");
+    assert_eq!(reason(&world.calls().await[0]), (Status::Failed, "control-socket-failed"));
+
+    let not_done = model(greets()).fault(Action::Accept, Fault::Status(503)).fault(Action::Accept, Fault::Status(400));
+    let mut world = World::new(not_done).await;
+    let seen = world.ring(listens_and_leaves()).await;
+    assert_eq!(seen.end, SipEnd::Rejected(480), "nobody is left to a telephone that rings");
+    assert_eq!(reason(&world.calls().await[0]), (Status::Failed, "accept-failed"));
+}
+
+#[tokio::test]
 async fn a_server_that_stops_turns_callers_away_and_ends_its_calls() {
     let mut world = World::new(model(greets())).await;
     let handle = world.openai.ring(Ring::new(world.target(), CallerScript::new()));
@@ -303,6 +346,29 @@ async fn the_table_changes_once_and_only_for_whom_it_knows() {
 }
 
 #[test]
+fn instructions_come_from_a_file_and_all_that_is_wrong_with_it_is_told() {
+    let folder = Folder::new();
+    let file = folder.0.join("instructions.md");
+    let mut arguments = SipArguments::default();
+    arguments.openai.openai_api_key = Some("sk".into());
+    arguments.openai.openai_base_url = Some("http://127.0.0.1:4010/v1".into());
+    arguments.openai_webhook_secret = Some(SECRET.into());
+    arguments.instructions = Some(file.clone());
+    let problems = |arguments: &SipArguments| SipSettings::check(arguments).unwrap_err().problems;
+    let told = problems(&arguments);
+    assert!(told.len() == 1 && told[0].contains("cannot be read"), "{told:?}");
+    std::fs::write(&file, " \n").unwrap();
+    assert!(problems(&arguments)[0].contains("is empty"));
+    std::fs::write(&file, "For {company}: {name} and {event} {date} {name}, as JSON: {\"a\": {}}").unwrap();
+    let told = problems(&arguments);
+    assert!(told.len() == 2 && told[0].contains("{name}") && told[1].contains("{date}"), "{told:?}");
+    std::fs::write(&file, "x".repeat(70_000)).unwrap();
+    assert!(problems(&arguments)[0].contains("longer than 64 KiB"));
+    std::fs::write(&file, "You answer for {company}.").unwrap();
+    assert_eq!(SipSettings::check(&arguments).unwrap().instructions, "You answer for {company}.");
+}
+
+#[test]
 fn all_that_is_wrong_with_the_settings_is_told_at_once() {
     let mut arguments = SipArguments::default();
     arguments.twilio_account_sid = Some("AC1".into());
@@ -314,6 +380,12 @@ fn all_that_is_wrong_with_the_settings_is_told_at_once() {
     arguments = SipArguments::default();
     arguments.openai.openai_api_key = Some("sk-secret".into());
     arguments.openai_webhook_secret = Some("whsec_AQID,whsec_BAUG".into());
+    let problems = SipSettings::check(&arguments).unwrap_err().problems;
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("API_TOKEN is not set"),
+        "webhooks come from outside: {problems:?}"
+    );
+    arguments.api_token = Some("token-secret".into());
     let settings = SipSettings::check(&arguments).unwrap();
     assert_eq!(settings.secrets.len(), 2, "both are right during a rotation");
     assert!(!format!("{settings:?}").contains("secret\""), "no secret shows");

@@ -1,7 +1,8 @@
 //! Callers over SIP who are handed to people: by an operator, by the model, and in vain.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use axum::http::Uri;
 use call_session::{
     call::{CallSession, HandoffEnd, Outcome, Status},
     id::SessionId,
@@ -10,15 +11,17 @@ use call_session::{
 use call_simulator::{
     audio::fixtures::ja,
     openai::{
-        Answer, Script,
+        Act, Answer, Script,
         sip::{Action, Fault, Ring, SipEnd, SipHandle, Step, Transfer},
     },
     twilio::CallerScript,
 };
+use examples::sip::{SipServer, settings::SipSettings, sms::Sms};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time::timeout};
+use twilio_twiml::rest::{Client, Config, Credentials};
 
-use super::sip::{World, model, reason};
+use super::sip::{Folder, World, arguments, model, reason};
 
 const TOKEN: &str = "the token of this test";
 
@@ -175,4 +178,94 @@ async fn a_caller_whom_nobody_takes_hears_so_and_talks_on_with_the_agent() {
     let calls = world.calls().await;
     assert_eq!(reason(&calls[0]), (Status::Completed, "caller-hung-up"), "hanging up later is no handover");
     assert!(calls[0].summary.times.with_agent.is_none());
+}
+
+#[tokio::test]
+async fn a_caller_whose_agent_fails_goes_to_a_person() {
+    let refuses = model(script()).fault(Action::Refer, Fault::Status(400));
+    let mut world = world(refuses, 3).await;
+    let (handle, _) = greeted(&world, Ring::new(world.target(), stays())).await;
+    handle.act(Act::Text("no event".into()));
+    let seen = timeout(Duration::from_secs(90), handle.ended()).await.expect("the call ends");
+    assert_eq!(seen.end, SipEnd::Transferred("sip:desk@example.com".into()), "the first is refused");
+    assert_eq!(seen.requests("refer").collect::<Vec<_>>(), [400, 200]);
+    let calls = world.calls().await;
+    assert_eq!(reason(&calls[0]), (Status::Completed, "referred"));
+}
+
+#[tokio::test]
+async fn a_caller_whose_agent_fails_and_whom_nobody_takes_is_hung_up() {
+    let mut world = world(model(script()), 1).await;
+    let (handle, _) = greeted(&world, Ring::new(world.target(), stays()).transfer(Transfer::Fails)).await;
+    handle.act(Act::Text("no event".into()));
+    let seen = timeout(Duration::from_secs(90), handle.ended()).await.expect("the call ends");
+    assert_eq!(seen.end, SipEnd::HungUp);
+    assert_eq!(seen.requests("refer").collect::<Vec<_>>(), [200]);
+    assert_eq!(reason(&world.calls().await[0]), (Status::Failed, "model-failed"));
+}
+
+/// A carrier that knows one call, and tells what it is asked to do with it.
+async fn carrier(from: &'static str) -> (Client, mpsc::Receiver<(String, String)>, JoinSet<()>) {
+    let (asked, requests) = mpsc::channel(8);
+    let answer = move |uri: Uri, body: String| {
+        let asked = asked.clone();
+        async move {
+            asked.send((uri.path().to_owned(), body)).await.unwrap();
+            axum::Json(json!({
+                "sid": "CA00000000000000000000000000000001", "status": "in-progress", "from": from,
+                "parent_call_sid": "CA00000000000000000000000000000002",
+            }))
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await.unwrap() });
+    let config = Config::new("AC00000000000000000000000000000001".parse().unwrap(), Credentials::auth_token("token"));
+    (Client::new(config.with_base_url(&base_url)).unwrap(), requests, serving)
+}
+
+/// A caller whom the provider does not move, with this carrier. Gives the call when nothing more is tried.
+async fn handed_to_carrier(client: Client) -> (World, SipHandle, SessionId) {
+    let refuses = model(script()).fault(Action::Refer, Fault::Status(400));
+    let (openai, folder) = (Arc::new(refuses.start().await.unwrap()), Arc::new(Folder::new()));
+    let mut given = arguments(&openai, &folder);
+    given.handoff_people = Some("sato=+81311110000".into());
+    given.api_token = Some(TOKEN.into());
+    let mut settings = SipSettings::check(&given).unwrap();
+    settings.sms = Sms::Twilio { client, from: "+815012345678".parse().unwrap() };
+    let world = World::around(openai, folder, SipServer::open(settings).await.unwrap()).await;
+    let ring = Ring::new(world.target(), stays()).header("X-Twilio-CallSid", "CA00000000000000000000000000000001");
+    let (handle, call) = greeted(&world, ring).await;
+    assert_eq!(Desk::of(&world).hand_over(call, json!({"agentId": "sato"})).await.0, 202);
+    (world, handle, call)
+}
+
+#[tokio::test]
+async fn the_carrier_moves_a_caller_whom_the_provider_does_not() {
+    let (client, mut requests, _serving) = carrier("+818012345678").await;
+    let (mut world, handle, _) = handed_to_carrier(client).await;
+    let looked = requests.recv().await.unwrap();
+    assert!(looked.0.ends_with("/Calls/CA00000000000000000000000000000001.json"), "{looked:?}");
+    let (path, body) = requests.recv().await.unwrap();
+    assert!(path.ends_with("/Calls/CA00000000000000000000000000000002.json"), "the caller's leg: {path}");
+    assert!(body.contains("Twiml=") && body.contains("81311110000") && body.contains("Dial"), "{body}");
+    // The carrier takes the caller away from the provider.
+    handle.hang_up();
+    let over = until(&world, |call| call.summary.status.is_terminal()).await;
+    assert_eq!(reason(&over), (Status::Completed, "referred"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_at_the_carrier_that_is_another_callers_moves_nobody() {
+    let (client, mut requests, _serving) = carrier("+818099999999").await;
+    let (mut world, handle, _) = handed_to_carrier(client).await;
+    assert!(requests.recv().await.is_some());
+    let told = |call: &CallSession| call.summary.handoff.as_ref().is_some_and(|handoff| handoff.told);
+    let call = until(&world, told).await;
+    assert_eq!(call.summary.handoff.unwrap().ended.unwrap().1, HandoffEnd::Failed("not-placed".into()));
+    assert!(requests.try_recv().is_err(), "nothing is asked of it");
+    handle.hang_up();
+    world.stop().await;
 }

@@ -69,7 +69,7 @@ pub(super) async fn play(scenario: Scenario) -> Result<ScenarioReport, DemoError
     arguments.server.public_url = Some(url.clone());
     arguments.conversation.language = Some(scenario.language.tag().into());
     arguments.handoff.handoff_ring = Some(RING.into());
-    let settings = Settings::check(&arguments)?;
+    let settings = Settings::check_with_api(&arguments)?;
     let opened = Database::Memory.open().await?;
     let caller = cast.caller.clone();
     cast.seed.plant(&*opened.directory).await?;

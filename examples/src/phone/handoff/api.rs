@@ -1,12 +1,6 @@
 //! The doors by which people and programs hand a caller over, and take one back.
 
-use axum::{
-    Json, Router,
-    body::Bytes,
-    extract::{Path, State},
-    http::StatusCode,
-    routing::post,
-};
+use axum::{Json, Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use call_session::{
     call::{HandoffMode, Refused, Status},
     handoff::Wanted,
@@ -22,7 +16,7 @@ use crate::{
     conversation::Language,
     phone::{
         Phone, Problem,
-        api::{Api, bad_body, not_updated},
+        api::{Api, CallName, bad_body, not_updated},
     },
 };
 
@@ -39,7 +33,7 @@ pub(in crate::phone) fn routes() -> Router<Api> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Wish {
+pub(crate) struct Wish {
     /// A person of the directory.
     agent_id: Option<AgentId>,
     /// A number, in E.164 or as it is written nationally.
@@ -51,30 +45,25 @@ struct Wish {
 /// The answer to a handoff that was begun.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Begun {
-    call_id: SessionId,
-    status: Status,
-    mode: HandoffMode,
+pub(crate) struct Begun {
+    pub(crate) call_id: SessionId,
+    pub(crate) status: Status,
+    pub(crate) mode: HandoffMode,
 }
 
 async fn hand_over(
     State(phone): State<Phone>,
-    Path(call): Path<SessionId>,
+    CallName(call): CallName,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Begun>), Problem> {
-    let wish = if body.is_empty() {
-        Wish::default()
-    } else {
-        Json::from_bytes(&body).map(|Json(wish)| wish).map_err(bad_body)?
-    };
-    let ask = wish.read(phone.0.settings.conversation.language)?;
+    let ask = Wish::of(&body)?.read(phone.0.settings.conversation.language)?;
     let session = Box::pin(phone.hand_over(call, &ask)).await.map_err(not_handed_over)?;
     let summary = session.summary;
     let mode = summary.handoff.as_ref().map_or(HandoffMode::Warm, |handoff| handoff.plan.mode);
     Ok((StatusCode::ACCEPTED, Json(Begun { call_id: call, status: summary.status, mode })))
 }
 
-async fn take_back(State(phone): State<Phone>, Path(call): Path<SessionId>) -> Result<StatusCode, Problem> {
+async fn take_back(State(phone): State<Phone>, CallName(call): CallName) -> Result<StatusCode, Problem> {
     let summary = phone.look_up(call).await?;
     if summary.status.is_terminal() {
         return Err(Problem::over());
@@ -86,7 +75,15 @@ async fn take_back(State(phone): State<Phone>, Path(call): Path<SessionId>) -> R
 }
 
 impl Wish {
-    fn read(self, language: Language) -> Result<HandOver, Problem> {
+    /// An empty body wishes for anyone.
+    pub(crate) fn of(body: &Bytes) -> Result<Self, Problem> {
+        if body.is_empty() {
+            return Ok(Self::default());
+        }
+        Json::from_bytes(body).map(|Json(wish)| wish).map_err(bad_body)
+    }
+
+    pub(crate) fn read(self, language: Language) -> Result<HandOver, Problem> {
         let bad = |detail: &str| {
             Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The body is not what is expected here")
                 .with_detail(detail)
@@ -117,7 +114,6 @@ pub(super) fn read_number(text: &str, language: Language) -> Option<E164> {
 }
 
 fn not_handed_over(error: NotHandedOver) -> Problem {
-    let conflict = |code, title| Problem::new(StatusCode::CONFLICT, code, title);
     match error {
         NotHandedOver::NoAccount => {
             let title = "People can be called only with TWILIO_ACCOUNT_SID";
@@ -126,20 +122,24 @@ fn not_handed_over(error: NotHandedOver) -> Problem {
         NotHandedOver::NoCall => Problem::no_call(),
         NotHandedOver::NoAgent(_) => Problem::new(StatusCode::NOT_FOUND, "agent-not-found", "There is no such agent"),
         NotHandedOver::Nobody(absent) => nobody(&absent),
-        NotHandedOver::Refused(Refused::Over) => Problem::over(),
-        NotHandedOver::Refused(Refused::HandoffUnderWay) => {
-            conflict("handoff-under-way", "The caller is being handed over, or is with a person")
-        }
-        NotHandedOver::Refused(Refused::NobodyThere) => {
-            conflict("not-answered", "Nobody has picked up yet who could be handed over")
-        }
-        NotHandedOver::Refused(refused) => {
-            conflict("refused", "The call does not allow it").with_detail(refused.to_string())
-        }
+        NotHandedOver::Refused(refused) => not_allowed(refused),
         NotHandedOver::Store(error) => {
             tracing::error!(error = %Chain(&error), "a handoff cannot be kept");
             Problem::no_store()
         }
+    }
+}
+
+/// The call is not handed over now.
+pub(crate) fn not_allowed(why: Refused) -> Problem {
+    let conflict = |code, title| Problem::new(StatusCode::CONFLICT, code, title);
+    match why {
+        Refused::Over => Problem::over(),
+        Refused::HandoffUnderWay => {
+            conflict("handoff-under-way", "The caller is being handed over, or is with a person")
+        }
+        Refused::NobodyThere => conflict("not-answered", "Nobody has picked up yet who could be handed over"),
+        refused => conflict("refused", "The call does not allow it").with_detail(refused.to_string()),
     }
 }
 

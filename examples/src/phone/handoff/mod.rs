@@ -13,7 +13,7 @@
 //! What a leg hears follows from the call as it is kept, so that any server answers at any of these doors.
 
 mod agent;
-pub(super) mod api;
+pub(crate) mod api;
 mod caller;
 mod documents;
 mod doors;

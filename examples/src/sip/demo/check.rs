@@ -7,7 +7,7 @@ use call_simulator::{audio::fixtures::ja, openai::sip::SipEnd};
 
 use super::DemoReport;
 
-/// How long the caller may hear it ring.
+/// How long the caller may hear it ring, on a machine that has time.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(1);
 
 /// What is said, in order.
@@ -82,8 +82,11 @@ fn check_table(report: &DemoReport, problems: &mut Vec<String>) {
 
 fn check_wires(report: &DemoReport, problems: &mut Vec<String>) {
     match report.telephone.accepted {
-        Some(accepted) if accepted <= ACCEPT_LIMIT => {}
-        accepted => problems.push(format!("the call should be accepted within {ACCEPT_LIMIT:?}, not {accepted:?}")),
+        Some(accepted) if accepted <= ACCEPT_LIMIT + report.late => {}
+        accepted => problems.push(format!(
+            "the call should be accepted within {ACCEPT_LIMIT:?} on a machine that is not late ({:?}), not {accepted:?}",
+            report.late
+        )),
     }
     let statuses: Vec<_> = report.telephone.deliveries().map(|delivery| delivery.status).collect();
     if statuses != [Some(200), Some(200)] {

@@ -5,6 +5,7 @@
 //! demonstration; an attendance at ten on Friday is changed all the same.
 
 mod check;
+mod lateness;
 mod report;
 
 use std::{future::pending, io, net::Ipv4Addr, path::Path};
@@ -14,7 +15,7 @@ use call_simulator::{
     audio::fixtures::ja,
     openai::{
         Answer, END_CALL, OpenAiSimulator, Script,
-        sip::{Ring, WebhookTarget},
+        sip::{Ring, Step, WebhookTarget},
     },
     twilio::CallerScript,
 };
@@ -103,11 +104,13 @@ pub async fn run(folder: &Path) -> Result<DemoReport, DemoError> {
         }
     });
     let calling = async {
-        let telephone = openai.ring(Ring::new(target, caller).from(CALLER)).ended().await;
+        let ringing = openai.ring(Ring::new(target, caller).from(CALLER));
+        let late = lateness::until(ringing.until(|step| matches!(step, Step::Request("accept", _)))).await;
+        let telephone = ringing.ended().await;
         let _ = hang_up.send(());
-        telephone
+        (telephone, late)
     };
-    let (served, telephone) = tokio::join!(Box::pin(serving), Box::pin(calling));
+    let (served, (telephone, late)) = tokio::join!(Box::pin(serving), Box::pin(calling));
     served.map_err(DemoError::Socket)?;
 
     let store = server.store();
@@ -121,6 +124,7 @@ pub async fn run(folder: &Path) -> Result<DemoReport, DemoError> {
         changes: attendance.changes(CALLER).await?,
         messages: attendance.messages(CALLER).await?,
         telephone,
+        late,
         call,
         history,
     };

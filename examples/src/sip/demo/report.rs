@@ -1,6 +1,6 @@
 //! What a demonstration call has shown.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use call_session::call::{CallSession, Recorded, Speaker};
 use call_simulator::openai::sip::SipReport;
@@ -14,6 +14,8 @@ use crate::sip::attendance::{Change, Guest};
 pub struct DemoReport {
     /// The call as the caller and the provider saw it.
     pub telephone: SipReport,
+    /// How late this machine was in all while it rang: what others took of its time.
+    pub late: Duration,
     /// The call as it is kept.
     pub call: CallSession,
     /// Its events, in order.

@@ -47,14 +47,13 @@ impl CallerAgent for SipServer {
     async fn refer(&self, session: SessionId, to: &Address) -> Result<(), LineError> {
         let line = self.0.lines.find(session).ok_or(LineError::NotInProgress)?;
         let target = target(to).ok_or(LineError::NotDone)?;
-        self.0.calls.refer(&line.call, &target).await.map_err(|error| {
-            tracing::warn!(call = %session, error = %Chain(&error), "the provider does not move the caller");
-            match error {
-                SipError::Gone => LineError::NotInProgress,
-                error if error.may_have_happened() => LineError::Unknown,
-                _ => LineError::NotDone,
-            }
-        })
+        let Err(error) = self.0.calls.refer(&line.call, &target).await else { return Ok(()) };
+        tracing::warn!(call = %session, error = %Chain(&error), "the provider does not move the caller");
+        match error {
+            SipError::Gone => Err(LineError::NotInProgress),
+            error if error.may_have_happened() => Err(LineError::Unknown),
+            _ => self.ask_carrier(session, to).await,
+        }
     }
 }
 

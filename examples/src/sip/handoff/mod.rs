@@ -1,10 +1,13 @@
-//! Handing callers to people: the provider is asked to move them (SIP REFER).
+//! Handing callers to people: the provider is asked to move them (SIP REFER), and where it will not, Twilio, if it carries
+//! the call and the account is ours.
 //!
 //! People are named in the settings; the model may name no others, and only an operator may give a number. The provider
 //! says that it was asked and nothing more, so the agent stays with the caller: if the call leaves this server, somebody has
 //! the caller; if it does not, the agent says so and goes on.
 
 mod agent;
+mod carrier;
+mod outage;
 mod people;
 mod tool;
 
@@ -81,12 +84,19 @@ impl SipServer {
             error => NotHandedOver::Store(error),
         })?;
         tracing::info!(call = %session, by, "the caller is handed over");
+        self.perform(session);
+        Ok(updated.session)
+    }
+
+    /// Performs the handoff of a call that this server leads.
+    pub(super) fn perform(&self, session: SessionId) {
+        let state = &*self.0;
         let runner = HandoffRunner::new(
             Arc::clone(&state.store),
             Arc::new(Nobody),
             Arc::new(self.clone()),
             Arc::new(SystemClock),
-            state.node.clone(),
+            state.live.node().clone(),
         );
         let performing = async move {
             if let Err(error) = Box::pin(runner.run(session)).await {
@@ -94,7 +104,6 @@ impl SipServer {
             }
         };
         state.tasks.spawn(performing.in_current_span());
-        Ok(updated.session)
     }
 
     /// The provider has no such call any more. Whether that is because it has moved the caller.

@@ -32,6 +32,12 @@ impl People {
         self
     }
 
+    /// How long somebody has to take a call.
+    #[must_use]
+    pub const fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Whether there is nobody.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

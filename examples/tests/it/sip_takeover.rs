@@ -1,0 +1,227 @@
+//! Calls over SIP whose server dies or stops, and several servers on one store.
+
+use std::{process::Stdio, sync::Arc, time::Duration};
+
+use call_session::{
+    call::{CallSession, Status, ToolOutcome},
+    store::{Query, SessionStore, postgres::PostgresStore, sqlite::SqliteStore},
+};
+use call_simulator::{
+    audio::fixtures::ja,
+    openai::{
+        Answer, OpenAiSimulator, Script,
+        sip::{Ring, SipEnd, SipHandle, Step, WebhookTarget},
+    },
+    twilio::CallerScript,
+};
+use examples::sip::{
+    SipServer,
+    attendance::{Attendance, Guest},
+    settings::{SipArguments, SipSettings},
+};
+use serde_json::json;
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::sip::{Folder, SECRET, World, arguments, model, reason};
+
+/// Who calls, as the simulator has it.
+const CALLER: &str = "+818012345678";
+
+/// A model that greets, apologises when it comes back, and changes an attendance.
+fn script() -> Script {
+    let change = json!({"name": "田中花子", "attending": false});
+    Script::new()
+        .when_asked("途切れ", Answer::say(ja::AGENT_ONE_MOMENT))
+        .when_asked("受付でございます", Answer::say(ja::AGENT_GREETING))
+        .turn(ja::CALLER_SLOT, Answer::call("update_attendance", &change).then(Answer::say(ja::AGENT_SLOT)))
+}
+
+/// Somebody who says what they want once the agent is back.
+fn caller() -> CallerScript {
+    CallerScript::new()
+        .until_hears(ja::AGENT_GREETING)
+        .until_hears(ja::AGENT_ONE_MOMENT)
+        .say(ja::CALLER_SLOT)
+        .until_hears(ja::AGENT_SLOT)
+        .hang_up()
+}
+
+async fn invite(folder: &Folder) -> Attendance {
+    let table = Attendance::open(&folder.0.join("attendance.db")).await.unwrap();
+    let guest = Guest { phone: CALLER.into(), name: "田中 花子".into(), attendance: "invited".into(), slot: None };
+    table.put_guest(&guest).await.unwrap();
+    table
+}
+
+/// A server that can be killed, and where its webhooks go.
+async fn process(openai: &OpenAiSimulator, folder: &Folder, database: Option<&str>) -> (Child, WebhookTarget) {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let child = Command::new(env!("CARGO_BIN_EXE_sip"))
+        .env_clear()
+        .env("OPENAI_API_KEY", "simulated")
+        .env("OPENAI_BASE_URL", openai.base_url())
+        .env("OPENAI_WEBHOOK_SECRET", SECRET)
+        .env("DATA_DIR", &folder.0)
+        .env("DATABASE_URL", database.unwrap_or_default())
+        .env("BIND", address.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    while !reqwest::get(format!("http://{address}/readyz")).await.is_ok_and(|answer| answer.status().is_success()) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    (child, WebhookTarget::new(format!("http://{address}/openai-webhook").parse().unwrap(), SECRET).unwrap())
+}
+
+/// The only call, once it is like this.
+async fn until(store: &dyn SessionStore, wanted: impl Fn(&CallSession) -> bool) -> CallSession {
+    let waiting = async {
+        loop {
+            let position = store.feed_end().await.unwrap();
+            if let [summary] = &store.query(&Query::default()).await.unwrap().calls[..] {
+                let call = store.load(summary.id).await.unwrap().unwrap();
+                if wanted(&call) {
+                    return call;
+                }
+            }
+            store.feed_moved(position).await;
+        }
+    };
+    timeout(Duration::from_secs(60), waiting).await.expect("the call comes to that")
+}
+
+fn greeted(call: &CallSession) -> bool {
+    call.transcript.iter().any(|line| line.complete)
+}
+
+async fn ended(handle: &SipHandle) -> SipEnd {
+    timeout(Duration::from_secs(90), handle.ended()).await.expect("the call ends").end
+}
+
+/// What is kept of a call that two servers have led.
+async fn check_led_on(call: &CallSession, table: &Attendance) {
+    let words: Vec<_> = call.transcript.iter().map(|line| line.heard.as_str()).collect();
+    let said = [ja::AGENT_GREETING, ja::AGENT_ONE_MOMENT, ja::CALLER_SLOT, ja::AGENT_SLOT];
+    assert_eq!(words, said.map(|speech| speech.transcript));
+    let nodes: Vec<_> = call.summary.attachments.iter().filter_map(|attachment| attachment.node.as_ref()).collect();
+    assert!(nodes.len() == 2 && nodes[0] != nodes[1], "{nodes:?}");
+    assert_eq!(call.tools.iter().map(|run| run.outcome).collect::<Vec<_>>(), [Some(ToolOutcome::Done)]);
+    assert_eq!(table.changes(CALLER).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_is_started_again_leads_its_calls_on() {
+    let (openai, folder) = (Arc::new(model(script()).start().await.unwrap()), Arc::new(Folder::new()));
+    let (mut child, target) = process(&openai, &folder, None).await;
+    let handle = openai.ring(Ring::new(target, caller()).from(CALLER));
+    let store = SqliteStore::open(folder.0.join("calls.db")).await.unwrap();
+    until(&store, greeted).await;
+    child.kill().await.unwrap();
+    drop(store);
+
+    let table = invite(&folder).await;
+    let server = SipServer::open(SipSettings::check(&arguments(&openai, &folder)).unwrap()).await.unwrap();
+    let mut world = World::around(openai, Arc::clone(&folder), server).await;
+    assert_eq!(ended(&handle).await, SipEnd::CallerHungUp);
+    let calls = world.calls().await;
+    assert_eq!(reason(&calls[0]), (Status::Completed, "caller-hung-up"));
+    check_led_on(&calls[0], &table).await;
+}
+
+#[tokio::test]
+async fn a_call_that_ended_while_nobody_led_it_ends_with_a_reason() {
+    let (openai, folder) = (Arc::new(model(script()).start().await.unwrap()), Arc::new(Folder::new()));
+    let (mut child, target) = process(&openai, &folder, None).await;
+    let handle = openai.ring(Ring::new(target, CallerScript::new()));
+    let store = SqliteStore::open(folder.0.join("calls.db")).await.unwrap();
+    until(&store, greeted).await;
+    child.kill().await.unwrap();
+    drop(store);
+    handle.hang_up();
+
+    let server = SipServer::open(SipSettings::check(&arguments(&openai, &folder)).unwrap()).await.unwrap();
+    let mut world = World::around(openai, folder, server).await;
+    until(&**world.server.store(), |call| call.summary.status.is_terminal()).await;
+    assert_eq!(reason(&world.calls().await[0]), (Status::Failed, "lost"));
+}
+
+/// A server on a database that others share.
+async fn server(openai: &Arc<OpenAiSimulator>, url: &str, folder: Arc<Folder>, drain: Duration) -> World {
+    let mut shared: SipArguments = arguments(openai, &folder);
+    shared.database_url = Some(url.into());
+    let mut settings = SipSettings::check(&shared).unwrap();
+    settings.drain = drain;
+    World::around(Arc::clone(openai), folder, SipServer::open(settings).await.unwrap()).await
+}
+
+#[tokio::test]
+async fn another_server_on_the_store_leads_the_calls_of_a_dead_one_on() {
+    let database = throwaway_postgres::Database::create().unwrap();
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    let (openai, folder) = (Arc::new(model(script()).start().await.unwrap()), Arc::new(Folder::new()));
+    let table = invite(&folder).await;
+    let (mut child, target) = process(&openai, &Folder::new(), Some(database.url())).await;
+    let mut other = server(&openai, database.url(), folder, Duration::from_secs(60)).await;
+    let handle = openai.ring(Ring::new(target, caller()).from(CALLER));
+    until(&store, greeted).await;
+    child.kill().await.unwrap();
+    assert_eq!(ended(&handle).await, SipEnd::CallerHungUp);
+    let calls = other.calls().await;
+    assert_eq!(reason(&calls[0]), (Status::Completed, "caller-hung-up"));
+    check_led_on(&calls[0], &table).await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_leaves_its_calls_to_another() {
+    let database = throwaway_postgres::Database::create().unwrap();
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    let (openai, folder) = (Arc::new(model(script()).start().await.unwrap()), Arc::new(Folder::new()));
+    let table = invite(&folder).await;
+    let mut first = server(&openai, database.url(), Arc::new(Folder::new()), Duration::from_millis(100)).await;
+    let mut other = server(&openai, database.url(), folder, Duration::from_secs(60)).await;
+    let handle = openai.ring(Ring::new(first.target(), caller()).from(CALLER));
+    until(&store, greeted).await;
+    first.stop().await;
+    assert_eq!(ended(&handle).await, SipEnd::CallerHungUp);
+    let calls = other.calls().await;
+    assert_eq!(reason(&calls[0]), (Status::Completed, "caller-hung-up"));
+    check_led_on(&calls[0], &table).await;
+}
+
+#[tokio::test]
+async fn a_call_that_two_servers_are_told_of_is_taken_once() {
+    let database = throwaway_postgres::Database::create().unwrap();
+    let openai = Arc::new(model(script()).start().await.unwrap());
+    let mut servers = Vec::new();
+    for _ in 0..2 {
+        servers.push(server(&openai, database.url(), Arc::new(Folder::new()), Duration::from_secs(60)).await);
+    }
+    let leaves = CallerScript::new().until_agent_finishes().hang_up();
+    let handle = openai.ring(Ring::new(servers[0].target(), leaves));
+    let call = handle.call_id().to_owned();
+    // The same delivery, and another one about the same call.
+    for id in [format!("wh_{call}"), "wh_other".to_owned()] {
+        let told = servers[1].post(|delivery| {
+            delivery.body = delivery.body.replace("rtc_nobody", &call);
+            delivery.id = id;
+        });
+        assert_eq!(told.await, 200);
+    }
+    assert_eq!(ended(&handle).await, SipEnd::CallerHungUp);
+    let seen = handle.ended().await;
+    assert_eq!(seen.requests("accept").collect::<Vec<_>>(), [200], "by one of them");
+    let opened = seen.moments.iter().filter(|moment| moment.step == Step::SocketOpened).count();
+    assert_eq!(opened, 1);
+    servers[0].stop().await;
+    let calls = servers[1].calls().await;
+    assert_eq!(calls.len(), 1);
+    assert_eq!(reason(&calls[0]), (Status::Completed, "caller-hung-up"));
+}
