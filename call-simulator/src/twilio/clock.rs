@@ -16,6 +16,7 @@ const CATCH_UP: Duration = Duration::from_millis(40);
 /// the call stands still, and its time with it.
 #[derive(Debug)]
 pub(crate) struct FrameClock {
+    catch_up: Duration,
     time: CallTime,
     /// When the next frame begins if nothing holds it up.
     due: Instant,
@@ -26,7 +27,12 @@ pub(crate) struct FrameClock {
 impl FrameClock {
     pub(crate) fn start() -> Self {
         let now = Instant::now();
-        Self { time: CallTime::new(now), due: now, ticks: 0, worst_lateness: Duration::ZERO }
+        Self { catch_up: CATCH_UP, time: CallTime::new(now), due: now, ticks: 0, worst_lateness: Duration::ZERO }
+    }
+
+    /// A clock that never stands still, for a line whose other end keeps the same time in this process.
+    pub(crate) fn keeping_up() -> Self {
+        Self { catch_up: Duration::MAX, ..Self::start() }
     }
 
     /// Waits for the begin of the next frame.
@@ -38,7 +44,7 @@ impl FrameClock {
         sleep_until(self.due).await;
         let late = self.due.elapsed();
         self.worst_lateness = self.worst_lateness.max(late);
-        let still = late.saturating_sub(CATCH_UP);
+        let still = late.saturating_sub(self.catch_up);
         if !still.is_zero() {
             self.time.stand_still(start_of(self.ticks), still);
         }

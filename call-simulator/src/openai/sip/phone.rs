@@ -49,10 +49,10 @@ pub(in crate::openai) async fn live(call: Arc<SipCall>, stop: CancellationToken)
 
 async fn talk(call: &SipCall) -> SipReport {
     let mut line = Line::new(call.ring.caller.clone(), true);
-    let mut clock = FrameClock::start();
+    // The session plays by the clock of this process, and nothing is on a wire between the two.
+    let mut clock = FrameClock::keeping_up();
     let mut voices = Voices::default();
-    // Since when caller and model hear each other, in the time of the line.
-    let (mut session, mut connected_at) = (None, None);
+    let mut session = None;
     let end = loop {
         clock.tick().await;
         call.check_transfer();
@@ -62,7 +62,6 @@ async fn talk(call: &SipCall) -> SipReport {
             Stage::Ringing => line.ring(),
             Stage::Connected(connected) => {
                 line.phase = Phase::Streaming;
-                connected_at = connected_at.or_else(|| Some(line.now()));
                 frame(call, &mut line, &mut voices, &connected);
                 if connected.lock().is_ended() {
                     call.end(SipEnd::SessionEnded);
@@ -73,13 +72,14 @@ async fn talk(call: &SipCall) -> SipReport {
     };
     let ended = line.now();
     let finished = line.finish();
+    let accepted = call.accepted();
     SipReport {
         call_id: call.id.clone(),
         end,
         ended,
-        accepted: call.accepted(),
+        accepted,
         moments: call.moments(),
-        measures: Measures::of(&finished.agent_speech, &finished.caller_speech, connected_at.unwrap_or(ended), ended),
+        measures: Measures::of(&finished.agent_speech, &finished.caller_speech, accepted.unwrap_or(ended), ended),
         agent_speech: finished.agent_speech,
         caller_speech: finished.caller_speech,
         recording: finished.recording,

@@ -7,8 +7,7 @@ use crate::{
     twilio::{Measures, Recording, SpeechSpan},
 };
 
-/// A call that is over. What was heard is told in the time of the line, which stands still while this machine is too busy to
-/// play it; the rest in that of this process.
+/// A call that is over.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SipReport {

@@ -156,7 +156,8 @@ async fn a_whole_call_with_both_voices() {
     assert_eq!(seen.end, SipEnd::CallerHungUp);
     assert_eq!(seen.deliveries().map(|delivery| delivery.status).collect::<Vec<_>>(), [Some(200)]);
     assert_eq!(seen.agent_speech.len(), 3, "{seen}");
-    assert!(seen.measures.slowest_cut_off().unwrap() < Duration::from_millis(300), "{seen}");
+    // Of an answer of eleven seconds.
+    assert!(seen.measures.slowest_cut_off().unwrap() < Duration::from_secs(2), "{seen}");
     let session = seen.session.unwrap();
     assert!(session.of_type("error").next().is_none(), "{:?}", session.of_type("error").collect::<Vec<_>>());
     assert_eq!(session.of_type("input_audio_buffer.dtmf_event_received").count(), 1);
@@ -259,7 +260,7 @@ async fn deliveries_come_twice_late_and_again() {
 
     // An application that refuses is asked again.
     let wrong = WebhookTarget::new(app.url.parse().unwrap(), "another secret").unwrap();
-    let ring = Ring::new(wrong.attempts(3, Duration::from_millis(20)), silent()).patience(Duration::from_millis(400));
+    let ring = Ring::new(wrong.attempts(3, Duration::from_millis(20)), silent()).patience(Duration::from_secs(2));
     let seen = openai.ring(ring).ended().await;
     assert_eq!(seen.end, SipEnd::NotAnswered);
     let statuses: Vec<_> = seen.deliveries().map(|delivery| delivery.status).collect();

@@ -6,7 +6,7 @@ use axum::{body::Body, http::header, response::Response as HttpResponse};
 use call_simulator::{
     audio::{fixtures::en, wav},
     twilio::{
-        CallEnd, CallOptions, CallReport, CallbackPlan, CallerScript, Event, Number, PhoneScript, TwilioSimulator,
+        CallEnd, CallOptions, CallReport, CallbackPlan, CallerScript, Cue, Event, Number, PhoneScript, TwilioSimulator,
     },
 };
 use futures_util::TryStreamExt;
@@ -88,9 +88,9 @@ fn tone(half_wave: usize, length_ms: usize) -> Vec<u8> {
     (0..length_ms * 8).map(|at| if (at / half_wave).is_multiple_of(2) { 0x10 } else { 0x90 }).collect()
 }
 
-/// Whether a recording has half a second of this tone in it, unchanged.
+/// Whether a tenth of a second of a tone is there without anything mixed into it.
 fn holds(heard: &[u8], tone: &[u8]) -> bool {
-    heard.windows(2_400).step_by(1).any(|part| part == &tone[800..3_200])
+    heard.windows(800).any(|part| part == &tone[..800])
 }
 
 fn left(report: &CallReport) -> Option<WhyLeft> {
@@ -105,13 +105,18 @@ async fn a_person_is_dialled_into_the_room_of_a_caller() {
     let app = script().start().await;
     let api = Api::of(app.twilio()).await;
     let (caller_tone, agent_tone) = (tone(16, 500), tone(8, 500));
-    let agent = CallerScript::new().pause(ms(300)).say_audio("agent", agent_tone.clone()).pause(ms(1_200)).hang_up();
+    let [greeted, answered, seen] = [Cue::new(), Cue::new(), Cue::new()];
+    let agent = CallerScript::new()
+        .until_together()
+        .say_audio("agent", agent_tone.clone())
+        .cue(&greeted)
+        .until_cue(&answered)
+        // The last of it is still on its way through the room.
+        .pause(ms(500))
+        .until_cue(&seen)
+        .hang_up();
     api.twilio.phone(number(AGENT), PhoneScript::answers(agent).after(ms(500)));
-    let caller = CallerScript::new()
-        .until_agent_speaks()
-        .pause(ms(1_400))
-        .say_audio("caller", caller_tone.clone())
-        .until_agent_finishes();
+    let caller = CallerScript::new().until_cue(&greeted).say_audio("caller", caller_tone.clone()).cue(&answered);
     let ended = somebody(AGENT, "human")
         .end_conference_on_exit(true)
         .status_callback(url(&app, "/agent-status"))
@@ -136,6 +141,7 @@ async fn a_person_is_dialled_into_the_room_of_a_caller() {
         let labels: Vec<_> = legs.iter().map(|leg| leg.label.clone().unwrap()).collect();
         assert_eq!(labels, ["caller", "human"]);
         assert!(legs.iter().all(|leg| leg.status == Some(ParticipantStatus::Connected)));
+        seen.give();
         joined
     });
     let agent = api.twilio.report(&joined.call_sid).await.unwrap();
@@ -205,17 +211,15 @@ async fn legs_are_muted_held_coached_and_told() {
         .start()
         .await;
     let api = Api::of(app.twilio()).await;
-    let talker = |half_wave| {
-        PhoneScript::answers(
-            (0..40)
-                .fold(CallerScript::new(), |script, _| script.say_audio("on and on", tone(half_wave, 200)))
-                .hang_up(),
-        )
-        .after(ms(40))
+    let talker = |half_wave, script: CallerScript| {
+        let on_and_on = tone(half_wave, 120_000);
+        PhoneScript::answers(script.say_audio("on and on", on_and_on)).after(ms(40))
     };
-    api.twilio.phone(number(AGENT), talker(16));
-    api.twilio.phone(number(COACH), talker(8));
-    let caller = CallerScript::new().until_agent_speaks().pause(ms(5_500)).hang_up();
+    let coached = Cue::new();
+    let whispers = CallerScript::new().until_together().say_audio("a second of it", tone(8, 1_000)).cue(&coached);
+    api.twilio.phone(number(AGENT), talker(16, CallerScript::new()));
+    api.twilio.phone(number(COACH), talker(8, whispers));
+    let caller = CallerScript::new();
     let (report, (human, coach)) = tokio::join!(api.twilio.call(CallOptions::new(caller)), async {
         told_of(&app, ConferenceHappening::Join).await;
         let human = api.client.dial_into("room-1", &somebody(AGENT, "human")).await.unwrap();
@@ -228,7 +232,7 @@ async fn legs_are_muted_held_coached_and_told() {
         told_of(&app, ConferenceHappening::Unmute).await;
         assert!(leg.hold(url(&app, "/hold")).await.unwrap().hold.unwrap());
         told_of(&app, ConferenceHappening::Hold).await;
-        tokio::time::sleep(ms(400)).await;
+        until(|| !app.seen("/hold").is_empty()).await;
         leg.unhold().await.unwrap();
         told_of(&app, ConferenceHappening::Unhold).await;
 
@@ -236,7 +240,7 @@ async fn legs_are_muted_held_coached_and_told() {
         let coach = room.dial(&whisper).await.unwrap();
         assert_eq!((coach.coaching, coach.call_sid_to_coach.as_ref()), (Some(true), Some(&human.call_sid)));
         until(|| told(&app).iter().filter(|one| one.event == ConferenceHappening::Join).count() == 3).await;
-        tokio::time::sleep(ms(700)).await;
+        coached.given().await;
         leg.update(&ParticipantUpdate::new().end_conference_on_exit(true)).await.unwrap();
         told_of(&app, ConferenceHappening::Modify).await;
         room.update(&ConferenceUpdate::new().announce_url(url(&app, "/note"))).await.unwrap();
@@ -249,13 +253,10 @@ async fn legs_are_muted_held_coached_and_told() {
     let log = format!("{}\n{}\n{}", report.timeline, human.timeline, coach.timeline);
 
     let (human_tone, coach_tone) = (tone(16, 500), tone(8, 500));
-    assert!(contains_tone(report.recording.agent(), &human_tone), "{log}");
-    assert!(
-        !contains_tone(report.recording.agent(), &coach_tone),
-        "only the one who is coached hears the coach\n{log}"
-    );
-    assert!(contains_tone(human.recording.agent(), &coach_tone), "{log}");
-    assert!(contains_tone(coach.recording.agent(), &human_tone), "{log}");
+    assert!(holds(report.recording.agent(), &human_tone), "{log}");
+    assert!(!holds(report.recording.agent(), &coach_tone), "only the one who is coached hears the coach\n{log}");
+    assert!(holds(human.recording.agent(), &coach_tone), "{log}");
+    assert!(holds(coach.recording.agent(), &human_tone), "{log}");
     assert_eq!(left(&report), Some(WhyLeft::ByApi), "{log}");
     assert_eq!((&human.end, left(&human)), (&CallEnd::DocumentEnded, Some(WhyLeft::ByApi)), "{log}");
     assert_eq!(app.seen("/hold").len(), 1, "{log}");
@@ -263,11 +264,6 @@ async fn legs_are_muted_held_coached_and_told() {
     assert_eq!((end.why_ended, end.call_sid_ending_conference), (Some(WhyEnded::ByApi), None));
     let waits = human.timeline.moments().iter().filter(|moment| moment.event == Event::RoomWaits).count();
     assert_eq!(waits, 1, "{log}");
-}
-
-/// Whether a tenth of a second of a tone is there without anything mixed into it.
-fn contains_tone(heard: &[u8], tone: &[u8]) -> bool {
-    heard.windows(800).any(|part| part == &tone[..800])
 }
 
 #[tokio::test]
@@ -302,13 +298,17 @@ async fn a_person_who_cannot_be_reached_leaves_a_caller_who_hears_music() {
     let app = script().start().await;
     let api = Api::of(app.twilio()).await;
     api.twilio.phone(number(AGENT), PhoneScript::busy().after(ms(100)));
-    let caller = CallerScript::new().until_agent_speaks().pause(ms(1_500)).hang_up();
-    let (report, joined) = tokio::join!(api.twilio.call(CallOptions::new(caller)), async {
+    let told_why = Cue::new();
+    let caller = CallerScript::new().until_agent_speaks().until_cue(&told_why).pause(ms(500)).hang_up();
+    let (report, failed) = tokio::join!(api.twilio.call(CallOptions::new(caller)), async {
         told_of(&app, ConferenceHappening::Join).await;
-        api.client.dial_into("room-1", &somebody(AGENT, "human")).await.unwrap()
+        let joined = api.client.dial_into("room-1", &somebody(AGENT, "human")).await.unwrap();
+        let of_person = || told(&app).into_iter().find(|one| one.call_sid.as_ref() == Some(&joined.call_sid));
+        until(|| of_person().is_some()).await;
+        told_why.give();
+        of_person().unwrap()
     });
     let log = &report.timeline;
-    let failed = told(&app).into_iter().find(|one| one.call_sid.as_ref() == Some(&joined.call_sid)).unwrap();
     assert_eq!((failed.why_left, failed.participant_call_status), (Some(WhyLeft::AddFailed), Some(CallStatus::Busy)));
     assert!(report.measures.longest_silence.is_none_or(|silence| silence.duration() < ms(200)), "{log}\n{report}");
     told_of(&app, ConferenceHappening::End).await;
@@ -351,11 +351,10 @@ async fn a_person_accepts_with_a_key_declines_or_lets_it_ring_out() {
     let machine = api.twilio.report(&call.sid).await.unwrap();
     assert!(left(&machine).is_none(), "{}", machine.timeline);
 
-    let caller = CallerScript::new().until_agent_speaks().pause(ms(1_500)).hang_up();
-    let (report, accepted) = tokio::join!(
-        api.twilio.call(CallOptions::new(caller)),
-        ask(CallerScript::new().until_agent_speaks().press("1").say(en::CALLER_UH_HUH).pause(ms(3_000)).hang_up())
-    );
+    let caller = CallerScript::new().until_together().until_agent_finishes().hang_up();
+    let person = CallerScript::new().until_agent_speaks().press("1").until_together().say(en::CALLER_UH_HUH);
+    let (report, accepted) =
+        tokio::join!(api.twilio.call(CallOptions::new(caller)), ask(person.until_alone().hang_up()));
     let log = format!("{}\n{}", report.timeline, accepted.timeline);
     assert!(report.timeline.first(|event| *event == Event::RoomStarted).is_some(), "{log}");
     assert_eq!(app.seen("/answer").last().unwrap().form.get("Digits"), Some("1"));
@@ -409,11 +408,13 @@ async fn a_room_is_recorded_once_it_runs() {
         .start()
         .await;
     let api = Api::of(app.twilio()).await;
-    let caller =
-        |ms_before| CallerScript::new().pause(ms(ms_before)).say_audio("tone", tone(16, 300)).pause(ms(400)).hang_up();
+    let [first_said, second_said] = [Cue::new(), Cue::new()];
+    let says = |script: CallerScript| script.say_audio("tone", tone(16, 300));
+    let first = says(CallerScript::new().until_together()).cue(&first_said).until_cue(&second_said).hang_up();
+    let second = says(CallerScript::new().until_cue(&first_said)).cue(&second_said).pause(ms(400)).hang_up();
     tokio::join!(
-        api.twilio.call(CallOptions::new(caller(500))),
-        api.twilio.call(CallOptions::new(caller(900)).with_from(Address::from("+14155550101")))
+        api.twilio.call(CallOptions::new(first)),
+        api.twilio.call(CallOptions::new(second).with_from(Address::from("+14155550101")))
     );
     until(|| !app.seen("/recorded").is_empty()).await;
     let told = twilio_twiml::webhook::RecordingProgress::from_form(&app.seen("/recorded")[0].form).unwrap();
@@ -465,7 +466,7 @@ async fn callbacks_of_a_room_are_permuted_by_plan_and_a_name_is_used_again() {
     // The first comes last, and everything twice.
     api.twilio.plan_callbacks(CallbackPlan::new(|callback| {
         let is_join = callback.form.get("StatusCallbackEvent") == Some("participant-join");
-        vec![ms(if is_join { 300 } else { 0 }), ms(400)]
+        vec![ms(if is_join { 2_000 } else { 0 }), ms(2_000)]
     }));
     for _ in 0..2 {
         api.twilio.call(CallOptions::new(CallerScript::new().until_agent_speaks().hang_up())).await;
@@ -495,11 +496,14 @@ async fn a_leg_that_a_room_refuses_goes_on_with_the_next_verb() {
     let number_of_second = Number::new(number("+815000000000"), url(&app, "/again").parse().unwrap());
     let twilio =
         TwilioSimulator::builder().auth_token(TOKEN).number(app.number()).number(number_of_second).start().unwrap();
-    let first = CallOptions::new(CallerScript::new().until_agent_speaks().pause(ms(800)).hang_up());
+    let refused = Cue::new();
+    let first = CallOptions::new(CallerScript::new().until_agent_speaks().until_cue(&refused).hang_up());
     let second = CallOptions::new(CallerScript::new()).with_to(number("+815000000000"));
     let (_, report) = tokio::join!(twilio.call(first), async {
         told_of(&app, ConferenceHappening::Join).await;
-        twilio.call(second).await
+        let report = twilio.call(second).await;
+        refused.give();
+        report
     });
     let codes: Vec<_> = report.alerts().map(|alert| alert.code.number()).collect();
     assert_eq!((codes, &report.end), (vec![16_025, 13_240, 16_020], &CallEnd::DocumentEnded), "{}", report.timeline);

@@ -286,8 +286,8 @@ async fn callbacks_are_permuted_repeated_and_lost_by_plan() {
     api.twilio.phone(number(THEIRS), quick(CallerScript::new()));
     // The first ones come last, the second twice, the third never.
     api.twilio.plan_callbacks(CallbackPlan::new(|callback| match callback.form.get("CallStatus") {
-        Some("initiated") => vec![ms(2_000)],
-        Some("ringing") => vec![ms(0), ms(1_500)],
+        Some("initiated") => vec![ms(4_000)],
+        Some("ringing") => vec![ms(0), ms(2_000)],
         Some("in-progress") => vec![],
         _ => vec![ms(0)],
     }));

@@ -32,18 +32,22 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) async fn of(twilio: TwilioSimulator) -> Self {
+        Self::patient(twilio, Duration::from_secs(60)).await
+    }
+
+    /// With a client that waits so long for an answer.
+    async fn patient(twilio: TwilioSimulator, timeout: Duration) -> Self {
         let server = twilio.serve_rest().await.unwrap();
         let credentials = Credentials::auth_token(twilio.auth_token().expose());
         let config = Config::new(twilio.account_sid().clone(), credentials)
             .with_base_url(server.base_url())
-            .with_timeout(Duration::from_secs(2))
+            .with_timeout(timeout)
             .with_creates_per_second(1_000.try_into().unwrap());
         Self { twilio, server, client: Client::new(config).unwrap() }
     }
 
     async fn alone() -> Self {
-        let number = call_simulator::twilio::Number::new(number(OURS), "http://127.0.0.1:9/voice".parse().unwrap());
-        Self::of(TwilioSimulator::builder().auth_token(TOKEN).number(number).start().unwrap()).await
+        Self::of(account()).await
     }
 
     /// Posts a form without the client's own care; the status, the headers and the body.
@@ -78,6 +82,11 @@ impl Api {
         assert!(body["message"].is_string());
         (status, body["code"].as_u64().unwrap())
     }
+}
+
+fn account() -> TwilioSimulator {
+    let number = call_simulator::twilio::Number::new(number(OURS), "http://127.0.0.1:9/voice".parse().unwrap());
+    TwilioSimulator::builder().auth_token(TOKEN).number(number).start().unwrap()
 }
 
 pub(crate) fn number(text: &str) -> E164 {
@@ -180,19 +189,21 @@ async fn calls_are_listed_by_who_and_what_newest_first() {
 #[tokio::test]
 async fn a_list_can_lag_behind() {
     let number_of_ours = call_simulator::twilio::Number::new(number(OURS), "http://127.0.0.1:9/".parse().unwrap());
-    let twilio = TwilioSimulator::builder().number(number_of_ours).list_lag(Duration::from_millis(400)).start();
+    let twilio = TwilioSimulator::builder().number(number_of_ours).list_lag(Duration::from_secs(3)).start();
     let api = Api::of(twilio.unwrap()).await;
     let call = NewCall::new(number(THEIRS), number(OURS), inline(Response::new().say("Hello")));
     let made = api.client.calls().create(&call).await.unwrap();
     let listed = async || api.client.calls().list(&CallFilter::new()).try_collect::<Vec<_>>().await.unwrap();
     assert_eq!(listed().await, []);
     assert_eq!(api.client.call(&made.sid).fetch().await.unwrap().sid, made.sid);
-    while listed().await.is_empty() {}
+    while listed().await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
 async fn faults_happen_as_planned() {
-    let api = Api::alone().await;
+    let api = Api::patient(account(), Duration::from_secs(3)).await;
     api.twilio.other_phones(PhoneScript::answers(CallerScript::new().hang_up()).after(Duration::from_millis(20)));
     let call = NewCall::new(number(THEIRS), number(OURS), inline(Response::new().say("Hello")));
     let create = || async { api.client.calls().create(&call).await };
