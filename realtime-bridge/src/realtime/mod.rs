@@ -59,7 +59,10 @@ pub mod memory;
 #[cfg(feature = "openai")]
 pub mod openai;
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 pub use command::{NewItem, RealtimeCommand, ResponseOptions, SessionUpdate};
@@ -220,6 +223,9 @@ pub struct SessionInfo {
     pub output_format: AudioFormat,
     /// Who begins and stops answers.
     pub turn_owner: TurnOwner,
+    /// When it was opened, from which on the provider's [limit](Capabilities::session_limit) counts. `None` where that is
+    /// not known: then it counts from when the session takes over.
+    pub opened: Option<Instant>,
 }
 
 impl SessionInfo {
@@ -231,13 +237,27 @@ impl SessionInfo {
         input_format: AudioFormat,
         output_format: AudioFormat,
     ) -> Self {
-        Self { id: id.into(), model: model.into(), input_format, output_format, turn_owner: TurnOwner::Provider }
+        Self {
+            id: id.into(),
+            model: model.into(),
+            input_format,
+            output_format,
+            turn_owner: TurnOwner::Provider,
+            opened: None,
+        }
     }
 
     /// Sets who begins and stops answers.
     #[must_use]
     pub const fn with_turn_owner(mut self, owner: TurnOwner) -> Self {
         self.turn_owner = owner;
+        self
+    }
+
+    /// Sets when the session was opened.
+    #[must_use]
+    pub const fn with_opened(mut self, at: Instant) -> Self {
+        self.opened = Some(at);
         self
     }
 }

@@ -1,5 +1,6 @@
 //! A model that is lost is a pause, not the end.
 
+mod change;
 mod chaos;
 mod endpoints;
 mod phases;
