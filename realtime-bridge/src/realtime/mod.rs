@@ -128,10 +128,6 @@ pub struct Capabilities {
     pub respond: bool,
     /// Who has the line and its playback queue.
     pub playback: PlaybackOwner,
-    /// How the model asks for tools.
-    pub tool_path: ToolPath,
-    /// What is paid for.
-    pub billing: Billing,
     /// The longest session the provider allows.
     pub session_limit: Option<Duration>,
 }
@@ -141,27 +137,13 @@ impl Capabilities {
     /// and cut, the bridge has the line, tools are called by name.
     #[must_use]
     pub const fn client_driven() -> Self {
-        Self {
-            truncate: true,
-            respond: true,
-            playback: PlaybackOwner::Bridge,
-            tool_path: ToolPath::FunctionCalls,
-            billing: Billing::Tokens,
-            session_limit: None,
-        }
+        Self { truncate: true, respond: true, playback: PlaybackOwner::Bridge, session_limit: None }
     }
 
     /// A full-duplex provider that decides by itself when it speaks and stops, as OpenAI GPT-Live does.
     #[must_use]
     pub const fn server_driven() -> Self {
-        Self {
-            truncate: false,
-            respond: false,
-            playback: PlaybackOwner::Bridge,
-            tool_path: ToolPath::Delegation,
-            billing: Billing::Seconds,
-            session_limit: None,
-        }
+        Self { truncate: false, respond: false, playback: PlaybackOwner::Bridge, session_limit: None }
     }
 
     /// Sets the longest session the provider allows.
@@ -187,26 +169,6 @@ pub enum PlaybackOwner {
     Bridge,
     /// The provider: the call reached it without us (SIP).
     Provider,
-}
-
-/// How a model asks for tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ToolPath {
-    /// By name, with arguments, as part of an answer.
-    FunctionCalls,
-    /// By handing a task over, beside its speech.
-    Delegation,
-}
-
-/// What is paid for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Billing {
-    /// Tokens in and out.
-    Tokens,
-    /// Time connected.
-    Seconds,
 }
 
 /// What was agreed when a session was set up.
