@@ -6,6 +6,7 @@ mod endpoints;
 mod phases;
 mod rotation;
 mod story;
+mod talk;
 mod voice;
 
 use proptest::{collection::vec, prelude::*};
