@@ -10,13 +10,15 @@ impl CallSession {
     /// told; the newest of it within the limits. For [`Bridge::with_memory`](realtime_bridge::bridge::Bridge::with_memory).
     #[must_use]
     pub fn memory(&self, limits: MemoryLimits) -> ConversationMemory {
-        let heard = self.transcript.iter().filter(|line| !line.heard.is_empty());
+        let heard = self.transcript.iter().filter(|line| !line.heard.is_empty() || not_understood(line));
         let mut told: Vec<(Timestamp, MemoryEntry)> = heard.map(|line| (line.at, said(line))).collect();
         told.extend(self.tools.iter().map(|run| (run.began, self.done(run))));
         told.extend(self.notes.iter().map(|note| (note.at, MemoryEntry::note(&note.text))));
         // Stable: what began at the same time stays in the order above.
         told.sort_by_key(|(at, _)| *at);
-        let mut memory = ConversationMemory::with_limits(limits);
+        // The streams of a call do not share the keys of tools.
+        let lines = u32::try_from(self.summary.attachments.len()).unwrap_or(u32::MAX);
+        let mut memory = ConversationMemory::with_limits(limits).with_lines(lines);
         told.into_iter().for_each(|(_, entry)| memory.push(entry));
         memory
     }
@@ -34,7 +36,15 @@ impl CallSession {
     }
 }
 
+/// The caller said something that nobody has put into words.
+fn not_understood(line: &Line) -> bool {
+    line.speaker == Speaker::Caller && line.interrupted && line.complete && line.heard.is_empty()
+}
+
 fn said(line: &Line) -> MemoryEntry {
+    if not_understood(line) {
+        return MemoryEntry::not_understood();
+    }
     let speaker = match line.speaker {
         Speaker::Caller => relay::Speaker::Caller,
         // To the model, whoever spoke to the caller spoke on its side.

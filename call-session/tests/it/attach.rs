@@ -471,3 +471,31 @@ async fn a_tool_that_died_with_its_server_runs_again_if_the_caller_says_so() {
         assert_eq!((runs, told.last().map(String::as_str)), (1, Some("output charged")), "yes after {time:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_numbers_calls_anew_in_each_session_has_its_tools_run() {
+    let mut call = started().await;
+    call.model.caller_says("A table for two, please.").await;
+    call.model.call_tool(None, "witness", r#"{"for":2}"#).await;
+    sleep(S).await;
+    call.model.say(None, "It is booked.", S).await;
+    sleep(2 * S).await;
+    let first = call.kept().await.tools;
+    let Live { store, id, mut carrying, mut writing, .. } = call;
+    carrying.shutdown().await;
+    writing.shutdown().await;
+    let kept = store.load(id).await.unwrap().unwrap();
+    let memory = kept.memory(MemoryLimits::default());
+    let mut call = live(store, id, stream(2), memory, RecorderConfig::default(), pending()).await;
+    sleep(S).await;
+    call.model.caller_says("And one for four.").await;
+    // Its first call has the name that the first call of the session before had.
+    let again = call.model.call_tool(None, "witness", r#"{"for":4}"#).await;
+    assert_eq!(again.id.as_str(), first[0].id);
+    sleep(S).await;
+    let tools = call.kept().await.tools;
+    assert_eq!((tools.len(), tools[1].outcome), (2, Some(ToolOutcome::Done)));
+    assert_ne!(tools[0].key, tools[1].key);
+    call.handle.hang_up().await.unwrap();
+    call.over().await;
+}

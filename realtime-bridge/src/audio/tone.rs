@@ -5,8 +5,9 @@ use std::{f64::consts::TAU, time::Duration};
 use super::{AudioFormat, AudioFrame, transcode::encode};
 
 /// Two soft notes and a pause, again and again. Quiet enough that a caller's voice, or speech of the model after it, is not
-/// covered, and regular enough that nobody takes the line for dead.
-const CYCLE: Duration = Duration::from_millis(2_400);
+/// covered, and often enough that nobody takes the line for dead: the pause is under a second, also because it adds to what a
+/// caller waits who is moved in the middle of it.
+const CYCLE: Duration = Duration::from_millis(1_400);
 /// Start in ms, pitch in Hz: C5 and E5, which a telephone carries well.
 const NOTES: [(u32, f64); 2] = [(0, 523.25), (280, 659.26)];
 /// Length of a note in ms.
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn it_is_soft_without_clicks_and_never_ends() {
         for format in [AudioFormat::MuLaw, AudioFormat::ALaw, AudioFormat::Pcm16(SampleRate::Hz24000)] {
-            let samples = samples(format, 240);
+            let samples = samples(format, 140);
             let loudest = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
             assert!((1_400..1_800).contains(&loudest), "{format}: {loudest}");
             // The steepest slope of the higher note: 2π · 659 Hz · level / rate, and G.711's coarse steps.
@@ -104,9 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn most_of_a_cycle_is_quiet() {
-        let samples = samples(AudioFormat::Pcm16(SampleRate::Hz8000), 120);
+    fn most_of_a_cycle_is_quiet_and_no_pause_is_as_long_as_a_second() {
+        // A cycle has 70 frames.
+        let samples = samples(AudioFormat::Pcm16(SampleRate::Hz8000), 140);
         let quiet = samples.iter().filter(|sample| **sample == 0).count();
-        assert!(quiet * 4 > samples.len() * 3, "{quiet} of {}", samples.len());
+        assert!(quiet * 2 > samples.len(), "{quiet} of {}", samples.len());
+        let pauses = samples.split(|sample| *sample != 0).map(<[i16]>::len);
+        let longest = pauses.max().unwrap() / 8;
+        assert!((700..1_000).contains(&longest), "{longest} ms");
     }
 }

@@ -59,7 +59,10 @@ pub mod memory;
 #[cfg(feature = "openai")]
 pub mod openai;
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 pub use command::{NewItem, RealtimeCommand, ResponseOptions, SessionUpdate};
@@ -125,10 +128,6 @@ pub struct Capabilities {
     pub respond: bool,
     /// Who has the line and its playback queue.
     pub playback: PlaybackOwner,
-    /// How the model asks for tools.
-    pub tool_path: ToolPath,
-    /// What is paid for.
-    pub billing: Billing,
     /// The longest session the provider allows.
     pub session_limit: Option<Duration>,
 }
@@ -138,27 +137,13 @@ impl Capabilities {
     /// and cut, the bridge has the line, tools are called by name.
     #[must_use]
     pub const fn client_driven() -> Self {
-        Self {
-            truncate: true,
-            respond: true,
-            playback: PlaybackOwner::Bridge,
-            tool_path: ToolPath::FunctionCalls,
-            billing: Billing::Tokens,
-            session_limit: None,
-        }
+        Self { truncate: true, respond: true, playback: PlaybackOwner::Bridge, session_limit: None }
     }
 
     /// A full-duplex provider that decides by itself when it speaks and stops, as OpenAI GPT-Live does.
     #[must_use]
     pub const fn server_driven() -> Self {
-        Self {
-            truncate: false,
-            respond: false,
-            playback: PlaybackOwner::Bridge,
-            tool_path: ToolPath::Delegation,
-            billing: Billing::Seconds,
-            session_limit: None,
-        }
+        Self { truncate: false, respond: false, playback: PlaybackOwner::Bridge, session_limit: None }
     }
 
     /// Sets the longest session the provider allows.
@@ -186,26 +171,6 @@ pub enum PlaybackOwner {
     Provider,
 }
 
-/// How a model asks for tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ToolPath {
-    /// By name, with arguments, as part of an answer.
-    FunctionCalls,
-    /// By handing a task over, beside its speech.
-    Delegation,
-}
-
-/// What is paid for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Billing {
-    /// Tokens in and out.
-    Tokens,
-    /// Time connected.
-    Seconds,
-}
-
 /// What was agreed when a session was set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -220,6 +185,9 @@ pub struct SessionInfo {
     pub output_format: AudioFormat,
     /// Who begins and stops answers.
     pub turn_owner: TurnOwner,
+    /// When it was opened, from which on the provider's [limit](Capabilities::session_limit) counts. `None` where that is
+    /// not known: then it counts from when the session takes over.
+    pub opened: Option<Instant>,
 }
 
 impl SessionInfo {
@@ -231,13 +199,27 @@ impl SessionInfo {
         input_format: AudioFormat,
         output_format: AudioFormat,
     ) -> Self {
-        Self { id: id.into(), model: model.into(), input_format, output_format, turn_owner: TurnOwner::Provider }
+        Self {
+            id: id.into(),
+            model: model.into(),
+            input_format,
+            output_format,
+            turn_owner: TurnOwner::Provider,
+            opened: None,
+        }
     }
 
     /// Sets who begins and stops answers.
     #[must_use]
     pub const fn with_turn_owner(mut self, owner: TurnOwner) -> Self {
         self.turn_owner = owner;
+        self
+    }
+
+    /// Sets when the session was opened.
+    #[must_use]
+    pub const fn with_opened(mut self, at: Instant) -> Self {
+        self.opened = Some(at);
         self
     }
 }

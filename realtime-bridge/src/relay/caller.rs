@@ -207,9 +207,13 @@ impl Relay {
             let entry = if whole {
                 self.transcript.heard_all_in(session, &item, content_index)
             } else {
-                self.transcript.cut_in(session, (&item, content_index), heard, received)
+                self.transcript.cut_in(session, (&item, content_index), heard, received, done)
             };
             if let Some(entry) = entry {
+                if tell_model && !whole && session != self.link.session() {
+                    // Nothing of an earlier session can be cut, and this one was told that it would be heard.
+                    self.add_item(NewItem::System(format!("{}{}", self.config.prompts.cut_off, entry.heard)));
+                }
                 self.tell(now, CallEvent::Transcript(entry));
             }
         }

@@ -288,6 +288,8 @@ pub struct Prompts {
     pub resumed: String,
     /// When an answer was cut off since the session was lost, and another has to say the rest.
     pub go_on: String,
+    /// Before what was heard of an answer of an earlier session, which the caller has interrupted.
+    pub cut_off: String,
     /// When the caller waits for an answer, to a model that alone decides when it speaks.
     pub answer: String,
     /// Before the name and the arguments of a tool that runs while a new session is told the conversation.
@@ -320,6 +322,8 @@ impl Default for Prompts {
                 .into(),
             go_on: "Your last answer was cut off by a technical fault. The caller has heard it up to where it ends \
                     above. Say only what is missing of it, without repeating anything."
+                .into(),
+            cut_off: "The caller spoke over the last words that are told above as yours. Of them they heard only: "
                 .into(),
             answer: "The caller waits for your answer to what they said last. Answer now.".into(),
             tool_runs: "This tool was called and is still at work; its result will follow, do not call it again: "

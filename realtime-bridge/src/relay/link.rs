@@ -105,6 +105,8 @@ pub(crate) struct Link {
     fruitless: u32,
     /// The session has given the caller something to hear.
     proven: bool,
+    /// When the session was opened, as far as it is known.
+    opened: Option<Instant>,
     /// When the session took over.
     since: Option<Instant>,
     /// How long the caller has waited since the first loss after something was to be heard: in gaps, and for sessions that
@@ -131,8 +133,9 @@ struct Dialling {
 }
 
 impl Link {
-    pub(crate) const fn new(recovery: Recovery) -> Self {
+    pub(crate) const fn new(recovery: Recovery, opened: Option<Instant>) -> Self {
         Self {
+            opened,
             state: State::Up,
             recovery,
             dialling: None,
@@ -208,12 +211,13 @@ impl Link {
         self.tools = Some(tools);
     }
 
-    fn opened(&mut self, now: Instant, limit: Option<Duration>) {
+    fn begins(&mut self, now: Instant, limit: Option<Duration>) {
         let before = self.recovery.rotate_before;
+        let opened = self.opened.unwrap_or(now);
         let limit = limit.filter(|_| self.dialling.is_some());
         // A session that may last but a short time is not left as soon as it was opened.
-        self.rotate_at = limit.map(|limit| now + limit.saturating_sub(before).max(limit / 2));
-        self.leave_at = limit.map(|limit| now + limit.saturating_sub(LAST_MOMENT).max(limit / 2));
+        self.rotate_at = limit.map(|limit| opened + limit.saturating_sub(before).max(limit / 2));
+        self.leave_at = limit.map(|limit| opened + limit.saturating_sub(LAST_MOMENT).max(limit / 2));
     }
 
     /// The pause before this round over all endpoints, counted from 0: the first begins at once.
@@ -541,7 +545,8 @@ impl Relay {
         self.link.session += 1;
         self.link.since = Some(now);
         self.link.proven = false;
-        self.link.opened(now, capabilities.session_limit);
+        self.link.opened = session.opened;
+        self.link.begins(now, capabilities.session_limit);
         self.journal.enter_session(self.link.session);
         if session.input_format != self.model_input {
             self.change_input(session.input_format);
@@ -657,10 +662,10 @@ impl Relay {
         self.end(now, EndReason::ModelUnreachable { cause, attempts });
     }
 
-    /// When the session was opened is not known better than when the call was bridged.
+    /// The line is up. Where it is not known when the session was opened, its time counts from now.
     pub(super) fn link_begins(&mut self, now: Instant) {
         let limit = self.capabilities.session_limit;
-        self.link.opened(now, limit);
+        self.link.begins(now, limit);
     }
 }
 

@@ -165,6 +165,14 @@ impl ConversationMemory {
         self.summary = Some(summary.into());
     }
 
+    /// Says how many lines the call has had before the one to come. The keys of tool runs differ between lines by this
+    /// number, where a provider uses the same names in each session.
+    #[must_use]
+    pub const fn with_lines(mut self, lines: u32) -> Self {
+        self.lines = lines;
+        self
+    }
+
     /// How many lines the call has had.
     pub(crate) const fn lines(&self) -> u32 {
         self.lines

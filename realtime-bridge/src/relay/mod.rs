@@ -137,7 +137,7 @@ impl Relay {
         let converter = |from, to| (from != to).then(|| Transcoder::new(from, to));
         Self {
             playout: Playout::new(&config, line, capabilities.playback),
-            link: Link::new(config.recovery.clone()),
+            link: Link::new(config.recovery.clone(), session.opened),
             line,
             next_session: None,
             config,

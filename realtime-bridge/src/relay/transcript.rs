@@ -200,22 +200,28 @@ impl Transcript {
         heard: Duration,
         received: Duration,
     ) -> Option<TranscriptEntry> {
-        self.cut_in(self.session, (item, part), heard, received)
+        self.cut_in(self.session, (item, part), heard, received, true)
     }
 
-    /// A part that a session had made was cut.
+    /// A part that a session had made was cut; `whole` when all its audio was received. Words come ahead of their voice:
+    /// those that it had no time for were not heard.
     pub(crate) fn cut_in(
         &mut self,
         session: u32,
         (item, part): (&ItemId, u32),
         heard: Duration,
         received: Duration,
+        whole: bool,
     ) -> Option<TranscriptEntry> {
+        let pace = self.pace;
         let index = self.index_in(session, item)?;
         let entry = &mut self.entries[index];
         entry.interrupted = true;
         let words = &mut entry.parts.iter_mut().find(|(p, _)| *p == part)?.1;
         words.written = true;
+        if !whole {
+            words.voiced.get_or_insert_with(|| words_within(&words.generated, received.div_f64(pace)));
+        }
         words.heard = Heard::Part(heard_words(words.voiced(), heard, received));
         entry.tell()
     }

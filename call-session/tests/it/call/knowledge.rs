@@ -77,6 +77,7 @@ fn a_run_of_a_tool_ends_once_and_for_good() {
 
 fn remembered(call: &CallSession) -> Vec<String> {
     let short = |what: &Remembered| match what {
+        Remembered::Said(said) if said.is_not_understood() => "not understood".into(),
         Remembered::Said(said) => {
             format!("{:?} {}{}", said.speaker, said.text, if said.interrupted { "…" } else { "" })
         }
@@ -98,6 +99,9 @@ fn another_session_is_told_what_was_heard_in_its_order() {
     take(finished("1", ToolOutcome::Done), 20);
     take(said(vec![half("0/c", 21, "It is booked.", "It is")]), 22);
     take(said(vec![half("0/d", 23, "And", "")]), 23);
+    let mut lost = line(stream(1), "0/lost", Speaker::Caller, 24, "");
+    lost.interrupted = true;
+    take(said(vec![lost]), 24);
     let told = remembered(&call);
     let [caller, tool, moment, note, half] = ["A table, please.", "book", "One moment.", "A key.", "It is"];
     let expected = [
@@ -107,6 +111,7 @@ fn another_session_is_told_what_was_heard_in_its_order() {
         format!("note {note}"),
         // The process may have died here: what came after these words is not known to have been heard.
         format!("Agent {half}…"),
+        "not understood".into(),
     ];
     assert_eq!(told, expected);
     call.take([said(vec![line(stream(1), "0/e", Speaker::Agent, 24, "It is booked for eight.")]).at(at(26))]).unwrap();

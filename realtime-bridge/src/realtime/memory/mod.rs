@@ -59,7 +59,8 @@ pub fn pair(config: &SessionConfig) -> (MemorySession, MemoryModel) {
 pub fn pair_with(config: &SessionConfig, capabilities: Capabilities) -> (MemorySession, MemoryModel) {
     let (events, commands) = (Pipe::new(EVENTS), Pipe::new(COMMANDS));
     let info = SessionInfo::new("memory", "memory", config.input_format, config.output_format)
-        .with_turn_owner(config.turn_detection.owner());
+        .with_turn_owner(config.turn_detection.owner())
+        .with_opened(tokio::time::Instant::now().into_std());
     let session =
         MemorySession { events: events.clone(), commands: commands.clone(), capabilities, info: info.clone() };
     (session, MemoryModel::new(events, commands, config.clone(), info))

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, Request};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{
@@ -63,6 +63,8 @@ impl OpenAiClient {
         update: Session,
         waiting_for: &mut &'static str,
     ) -> Result<OpenAiSession, ConnectError> {
+        // The provider counts from the connection; a moment too early is harmless.
+        let opened = Instant::now();
         let (mut socket, _) = self.reach(self.endpoint.request(), waiting_for).await?;
         let updated = self.set_up(&mut socket, update, waiting_for).await?;
         let info = if self.config.dialect.echoes_session {
@@ -70,7 +72,7 @@ impl OpenAiClient {
         } else {
             settings::believed(config, &updated)
         };
-        Ok(OpenAiSession::new(socket, info, &self.config))
+        Ok(OpenAiSession::new(socket, info.with_opened(opened.into_std()), &self.config))
     }
 
     /// Opens the control socket of a call. Without a configuration the session stays as it was set up before.

@@ -1,10 +1,12 @@
 //! A model that is lost is a pause, not the end.
 
+mod change;
 mod chaos;
 mod endpoints;
 mod phases;
 mod rotation;
 mod story;
+mod talk;
 mod voice;
 
 use proptest::{collection::vec, prelude::*};
