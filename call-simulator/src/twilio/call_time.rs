@@ -4,58 +4,53 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The time of a call: that of this process since the call was placed, less the times in which the call stood still
-/// because the machine was too busy to play it.
+use super::frame::{FRAME, start_of};
+
+/// When each frame of a call was played: the time of the call is that of its frames, and a busy machine plays some late.
 #[derive(Debug, Clone)]
 pub(super) struct CallTime {
     placed: Instant,
-    /// In order.
-    stills: Vec<Still>,
-}
-
-/// A time in which the call stood still.
-#[derive(Debug, Clone, Copy)]
-struct Still {
-    /// When it was, in the time of the call: what is at that time was after it.
-    at: Duration,
-    lasted: Duration,
+    /// Since then, in order.
+    frames: Vec<Duration>,
 }
 
 impl CallTime {
     pub(super) const fn new(placed: Instant) -> Self {
-        Self { placed, stills: Vec::new() }
+        Self { placed, frames: Vec::new() }
     }
 
     pub(super) const fn placed(&self) -> Instant {
         self.placed
     }
 
-    /// Lets the call stand still at this time of its own, which is none before an earlier one.
-    pub(super) fn stand_still(&mut self, at: Duration, lasted: Duration) {
-        self.stills.push(Still { at, lasted });
-    }
-
-    /// All the time in which the call stood still.
-    pub(super) fn stood_still(&self) -> Duration {
-        self.stills.iter().map(|still| still.lasted).sum()
+    /// The next frame begins now.
+    pub(super) fn frame(&mut self) {
+        self.frames.push(self.placed.elapsed());
     }
 
     /// When that was on the clock of this process.
     pub(super) fn instant(&self, at: Duration) -> Instant {
-        let before = self.stills.iter().take_while(|still| still.at <= at).map(|still| still.lasted);
-        self.placed + at + before.sum()
+        let index = usize::try_from(at.as_millis() / FRAME.as_millis()).unwrap_or(usize::MAX);
+        let Some(last) = self.frames.len().checked_sub(1) else { return self.placed + at };
+        let index = index.min(last);
+        self.placed + self.frames[index] + at.saturating_sub(start_of(index as u64))
     }
 
-    /// What the time of the call was then; zero before the call was placed.
+    /// What the time of the call was then; zero before the call was placed. While a frame is late it stands still.
     pub(super) fn at(&self, instant: Instant) -> Duration {
         let since = instant.saturating_duration_since(self.placed);
-        // A later still begins later than an earlier one has ended: what is before it stays before it.
-        self.stills.iter().fold(since, |at, still| at.min(at.saturating_sub(still.lasted).max(still.at)))
+        let begun = self.frames.partition_point(|frame| *frame <= since);
+        let Some(current) = begun.checked_sub(1) else { return Duration::ZERO };
+        let into = since - self.frames[current];
+        let is_last = begun == self.frames.len();
+        start_of(current as u64) + if is_last { into } else { into.min(FRAME) }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::*;
 
     const fn ms(ms: u64) -> Duration {
@@ -63,18 +58,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_after_a_still_is_later_on_the_clock_and_what_was_in_it_is_at_its_end() {
+    async fn a_frame_that_is_late_holds_the_time_of_the_call_up() {
         let placed = Instant::now();
         let mut time = CallTime::new(placed);
-        time.stand_still(ms(100), ms(500));
-        time.stand_still(ms(300), ms(50));
-        assert_eq!(time.stood_still(), ms(550));
-        for (at, after) in [(0, 0), (99, 99), (100, 600), (120, 620), (299, 799), (300, 850), (1_000, 1_550)] {
+        assert_eq!((time.instant(ms(30)), time.at(placed)), (placed + ms(30), ms(0)));
+        // The third frame is 500 ms late, and the fourth catches up a little.
+        for wait in [0, 20, 520, 5] {
+            advance(ms(wait)).await;
+            time.frame();
+        }
+        for (at, after) in [(0, 0), (10, 10), (20, 20), (39, 39), (40, 540), (44, 544), (60, 545), (200, 685)] {
             assert_eq!(time.instant(ms(at)), placed + ms(after), "{at}");
             assert_eq!(time.at(placed + ms(after)), ms(at), "{after}");
         }
-        for (after, at) in [(100, 100), (101, 100), (599, 100), (601, 101), (849, 300)] {
-            assert_eq!(time.at(placed + ms(after)), ms(at), "{after}");
+        for after in [40, 300, 539] {
+            assert_eq!(time.at(placed + ms(after)), ms(40), "{after}");
         }
         assert_eq!(time.at(placed - ms(5)), ms(0));
     }

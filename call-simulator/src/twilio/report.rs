@@ -30,8 +30,8 @@ pub struct CallReport {
     pub end: CallEnd,
     /// What Twilio calls it.
     pub status: CallStatus,
-    /// When it was placed, on the clock of this process: zero of every other time in the report. What these times are on
-    /// the clock of this process, [`CallReport::instant`] tells.
+    /// When it was placed, on the clock of this process: zero of every other time in the report. These are times of what was
+    /// played, and a busy machine plays late; [`CallReport::instant`] tells when that was.
     pub placed_at: Instant,
     /// When it was answered, since it was placed.
     pub answered: Option<Duration>,
@@ -58,9 +58,6 @@ pub struct CallReport {
     /// The most that a frame of 20 ms was late because this machine was busy. Beyond a few ms the measures of the call
     /// say more about the machine than about the agent.
     pub worst_lateness: Duration,
-    /// How long the call stood still in all because this machine was too busy to play it: what a line is behind by more than
-    /// 40 ms it does not catch up with, as its peers could not answer in between. No other time of the report counts it.
-    pub stood_still: Duration,
     pub(super) time: CallTime,
 }
 

@@ -96,7 +96,7 @@ async fn a_token_lets_one_stream_of_one_call_in() {
 async fn a_stream_that_does_not_come_in_time_finds_its_session_closed_and_its_token_void() {
     let soon = |arguments: &mut Arguments| {
         unsigned(arguments);
-        arguments.server.stream_wait = Some("0.2".into());
+        arguments.server.stream_wait = Some("2".into());
     };
     let world = World::with(model(greets()), soon).await;
     let Ticket { url, token } = ticket(&world).await;

@@ -1,8 +1,17 @@
 //! The call without accounts, as a newcomer runs it.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use call_simulator::{
+    audio::fixtures::en,
+    openai::{Answer, Script},
+    twilio::{CallEnd, CallReport, CallerScript},
+};
 use examples::{conversation::Language, database::Database, handoff, inbound::demo, outbound};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::world::World;
 
 async fn check(language: Language) {
     let report = Box::pin(demo::run(language)).await.unwrap();
@@ -17,6 +26,44 @@ async fn check(language: Language) {
 #[tokio::test]
 async fn the_call_goes_as_scripted_in_english_and_japanese() {
     tokio::join!(check(Language::English), check(Language::Japanese));
+}
+
+/// How long the agent may be heard after the model sent `speech_started`.
+const CUT_LIMIT: Duration = Duration::from_millis(60);
+
+/// How long the agent was heard after the model had heard the caller interrupt it, by the simulators' own clocks.
+async fn cut() -> (Duration, CallReport) {
+    let script = Script::new()
+        .greeting(Answer::say(en::AGENT_HOURS))
+        .turn(en::CALLER_INTERRUPTS, Answer::say(en::AGENT_GOODBYE).and_call("end_call", &json!({})));
+    let world = World::new(script).await;
+    let caller = CallerScript::new().until_agent_spoke_for(Duration::from_millis(1_500)).say(en::CALLER_INTERRUPTS);
+    let report = world.call(caller).await;
+    assert_eq!(report.end, CallEnd::HungUp, "{}", report.timeline);
+    let session = world.session().await;
+    let recording = session.recording();
+    let [started] = recording.of_type("input_audio_buffer.speech_started").collect::<Vec<_>>()[..] else {
+        panic!("{}", report.timeline)
+    };
+    let at = report.at(Instant::from_std(session.opened_at() + started.at));
+    let heard = report.agent_speech.iter().find(|span| span.start < at && at <= span.end);
+    let cut = heard.unwrap_or_else(|| panic!("nobody was interrupted at {at:?}\n{}", report.timeline)).end - at;
+    (cut, report)
+}
+
+/// Measured, with the machine to itself (see `.config/nextest.toml`). A call in which this machine was busy with something else
+/// says nothing of the agent, so there are three.
+#[tokio::test]
+async fn alone_an_agent_who_is_interrupted_falls_silent_at_once() {
+    let mut cuts = Vec::new();
+    for _ in 0..3 {
+        let (cut, report) = cut().await;
+        if cut <= CUT_LIMIT {
+            return;
+        }
+        cuts.push((cut, report.worst_lateness));
+    }
+    panic!("the agent was heard for (with the line so late): {cuts:?}");
 }
 
 /// All at once, as each takes its time.

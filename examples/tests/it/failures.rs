@@ -65,7 +65,7 @@ async fn a_caller_hears_the_apology_when_the_model_cannot_be_reached() {
 
 #[tokio::test]
 async fn a_caller_hears_the_apology_when_the_model_is_not_ready_in_time() {
-    let impatient = |arguments: &mut Arguments| arguments.server.model_wait = Some("0.3".into());
+    let impatient = |arguments: &mut Arguments| arguments.server.model_wait = Some("2".into());
     let world = World::with(model(Script::new().on_update(OnUpdate::Ignore)), impatient).await;
     check_apology(&world.call(CallerScript::new()).await);
     world.session().await.closed().await;

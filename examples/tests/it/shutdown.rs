@@ -3,7 +3,7 @@
 use call_simulator::{
     audio::fixtures::en,
     openai::{Answer, Script},
-    twilio::{CallEnd, CallerScript},
+    twilio::{CallEnd, CallerScript, Cue},
 };
 use examples::settings::Arguments;
 use realtime_bridge::relay::EndReason;
@@ -23,7 +23,8 @@ async fn a_server_that_stops_lets_the_call_finish_and_takes_no_other() {
     assert_eq!(world.get("/healthz").await, (200, "ok".into()));
     assert_eq!(world.get("/readyz").await, (200, "ready".into()));
     let twilio = world.twilio.clone();
-    let caller = CallerScript::new().until_hears(en::AGENT_GREETING).say(en::CALLER_THANKS);
+    let looked = Cue::new();
+    let caller = CallerScript::new().until_hears(en::AGENT_GREETING).until_cue(&looked).say(en::CALLER_THANKS);
     let call = twilio.call(call_simulator::twilio::CallOptions::new(caller));
     let stopping = async {
         world.session().await.wait_for(|recording| recording.of_type("response.done").count() == 1).await.unwrap();
@@ -37,6 +38,7 @@ async fn a_server_that_stops_lets_the_call_finish_and_takes_no_other() {
         let (status, twiml) = world.post("/api/twilio/voice", &voice_form(), Some(TOKEN)).await;
         assert_eq!(status, 200);
         assert!(twiml.contains("<Say") && twiml.contains("<Hangup/>") && !twiml.contains("<Stream"), "{twiml}");
+        looked.give();
         world.stopped().await;
     };
     let (report, ()) = tokio::join!(Box::pin(call), stopping);

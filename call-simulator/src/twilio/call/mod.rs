@@ -182,7 +182,6 @@ impl Call {
             end,
             status,
             placed_at: self.clock.time().placed(),
-            stood_still: self.clock.time().stood_still(),
             time: self.clock.time().clone(),
             answered: self.answered,
             ended,

@@ -50,9 +50,9 @@ async fn frames_come_every_20_ms_and_marks_when_their_audio_has_been_played() {
                     other => panic!("{other:?}"),
                 }
             }
-            // A line that is late plays two frames at once, and no more of them.
+            // A line that is late catches up, but not at once.
             let took = sent.elapsed();
-            assert!(frames >= 29 && took >= ms(500), "{frames} frames in {took:?}");
+            assert!(frames >= 29 && took >= ms(140), "{frames} frames in {took:?}");
             line.close().await;
         })
         .start()

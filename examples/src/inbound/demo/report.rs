@@ -50,7 +50,7 @@ impl DemoReport {
         let started = self.model.of_type("input_audio_buffer.speech_started");
         let started = started.map(|logged| self.call_time(logged));
         let cut = |at: Duration| {
-            let agent = self.telephone.agent_speech.iter().find(|span| span.start < at && at < span.end)?;
+            let agent = self.telephone.agent_speech.iter().find(|span| span.start < at && at <= span.end)?;
             Some(BargeInCut { speech_started: at, cut: agent.end - at })
         };
         started.filter_map(cut).collect()
