@@ -245,6 +245,7 @@ impl CallSession {
             HandoffEvent::LegEnded { leg: id, .. } => return Ok(leg(id)?.ended.is_none()),
             // Told late, they say nothing new.
             HandoffEvent::Answered { leg: id } => return Ok(!leg(id)?.answered),
+            HandoffEvent::MachineHeard { leg: id } => return leg(id).map(|leg| leg.is_wanted() && !leg.machine),
             HandoffEvent::PersonArrived { leg: id } => return Ok(!leg(id)?.arrived),
             HandoffEvent::CallerAt { place, told } => {
                 return Ok(!over && handoff.caller != *place && !handoff.is_stale(told.as_ref()));

@@ -65,6 +65,11 @@ pub enum HandoffEvent {
         /// The leg.
         leg: LegId,
     },
+    /// A machine seems to have picked up. Whoever presses a key is none, whatever it sounds like.
+    MachineHeard {
+        /// The leg.
+        leg: LegId,
+    },
     /// A person takes the call.
     Accepted {
         /// The leg.
@@ -131,6 +136,7 @@ impl HandoffEvent {
             Self::Dialing { .. } => "dialing",
             Self::LegBound { .. } => "leg-bound",
             Self::Answered { .. } => "answered",
+            Self::MachineHeard { .. } => "machine-heard",
             Self::Accepted { .. } => "accepted",
             Self::GivenUp { .. } => "given-up",
             Self::LegEnded { .. } => "leg-ended",

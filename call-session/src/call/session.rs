@@ -90,6 +90,9 @@ pub struct PersonLeg {
     /// When the person picked up.
     #[serde(default)]
     pub answered_at: Option<Timestamp>,
+    /// Whether it sounds like a machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub machine: bool,
     /// Whether the person took the call.
     pub accepted: bool,
     /// When the person took the call.
@@ -409,6 +412,7 @@ impl CallSummary {
         let id = match event {
             HandoffEvent::LegBound { leg, .. }
             | HandoffEvent::Answered { leg }
+            | HandoffEvent::MachineHeard { leg }
             | HandoffEvent::Accepted { leg }
             | HandoffEvent::GivenUp { leg, .. }
             | HandoffEvent::LegEnded { leg, .. }
@@ -425,6 +429,10 @@ impl CallSummary {
             HandoffEvent::Accepted { .. } => {
                 leg.accepted = true;
                 leg.accepted_at = Some(at);
+                leg.picked_up(at);
+            }
+            HandoffEvent::MachineHeard { .. } => {
+                leg.machine = true;
                 leg.picked_up(at);
             }
             HandoffEvent::GivenUp { cause, .. } => leg.given_up = Some(cause.clone()),
@@ -466,6 +474,7 @@ impl PersonLeg {
             candidate,
             to: None,
             answered_at: None,
+            machine: false,
             accepted: false,
             accepted_at: None,
             arrived: false,

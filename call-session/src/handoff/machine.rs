@@ -34,6 +34,8 @@ const UNSEEN: Duration = Duration::from_secs(10);
 const HORIZON: Duration = Duration::from_secs(45);
 /// How long a person who accepted may take to come to the room: the answer to a webhook.
 const ARRIVAL: Duration = Duration::from_secs(15);
+/// How long after a direct dial was answered it is told whether a machine did, at the latest.
+const DETECTION: Duration = Duration::from_secs(10);
 /// How long the caller may be on the way before that is looked into.
 const ON_THE_WAY: Duration = Duration::from_secs(10);
 /// How long the caller may take to ask for the next document when the room closes by itself.
@@ -382,9 +384,16 @@ impl<'a> View<'a> {
     fn wait(&mut self, id: LegId, leg: &PersonLeg) {
         let limits = &self.handoff.plan.limits;
         if let Some(answered) = leg.answered_at {
+            if self.handoff.plan.mode == HandoffMode::Cold && self.handoff.plan.route == Route::Direct {
+                // They talk: of a machine it would have been told by now.
+                if self.due(after(answered, DETECTION)) {
+                    self.propose(HandoffEvent::Accepted { leg: id });
+                }
+                return;
+            }
             let limit = if self.handoff.plan.mode == HandoffMode::Warm { limits.decide } else { ARRIVAL };
             if self.due(after(answered, limit)) {
-                self.give_up(id, "no-decision");
+                self.give_up(id, if leg.machine { "machine" } else { "no-decision" });
             }
             return;
         }

@@ -4,6 +4,7 @@
 //! each can be given to [`store::update`](crate::store::update) as it is.
 
 use twilio_twiml::{
+    phone::Address,
     sid::CallSid,
     webhook::{ConferenceHappening, ConferenceProgress},
     words::{AnsweredBy, CallStatus},
@@ -84,13 +85,20 @@ pub fn leg_progress(call: &CallSession, id: LegId, sid: &CallSid, status: &CallS
     events
 }
 
-/// Asynchronous detection says who picked up a person's leg.
+/// Asynchronous detection says who picked up a person's leg. Cold, that decides: a direct dial counts as taken by a person
+/// from here on, and a machine loses the caller whom the line has put through. Warm, the answer to the briefing decides.
 #[must_use]
 pub fn leg_machine(call: &CallSession, id: LegId, by: &AnsweredBy) -> Vec<SessionEvent> {
-    // Whoever has pressed a key is no machine, whatever it sounds like.
     let undecided = call.summary.legs.get(&id).is_some_and(|leg| leg.is_wanted() && !leg.accepted);
+    let plan = call.summary.handoff.as_ref().map(|handoff| &handoff.plan);
+    let Some(plan) = plan.filter(|_| undecided) else { return Vec::new() };
     let machine = by.is_machine() || matches!(by, AnsweredBy::Fax);
-    if machine && undecided { vec![give_up(id, "machine")] } else { Vec::new() }
+    match (machine, plan.mode) {
+        (true, HandoffMode::Cold) => vec![give_up(id, "machine")],
+        (true, HandoffMode::Warm) => vec![HandoffEvent::MachineHeard { leg: id }.into()],
+        (false, HandoffMode::Cold) if call.summary.place() == Place::Dial(id) => accept(call, id),
+        (false, _) => Vec::new(),
+    }
 }
 
 /// A person's leg asks for its first document: somebody, or something, picked up. Cold, that is taking the call.
@@ -105,6 +113,7 @@ pub fn answer_leg(call: &CallSession, id: LegId, sid: &CallSid, by: Option<&Answ
     }
     let cold = call.summary.handoff.as_ref().is_some_and(|handoff| handoff.plan.mode == HandoffMode::Cold);
     if cold
+        && !is_detected(&call.summary, id)
         && !events.is_empty()
         && events.iter().all(|event| !matches!(event, SessionEvent::Handoff(HandoffEvent::GivenUp { .. })))
     {
@@ -121,6 +130,8 @@ pub fn verdict(call: &CallSession, id: LegId, sid: &CallSid, verdict: Verdict) -
     match verdict {
         Verdict::Accept => accept(call, id),
         Verdict::Decline if undecided => vec![give_up(id, "declined")],
+        // The question is over, and nobody pressed a key.
+        Verdict::Unclear if undecided && leg.machine => vec![give_up(id, "machine")],
         Verdict::Decline | Verdict::Unclear => Vec::new(),
     }
 }
@@ -267,11 +278,19 @@ fn picked_up(call: &CallSummary, id: LegId) -> Vec<SessionEvent> {
     let mut events = vec![HandoffEvent::Answered { leg: id }.into()];
     let direct = call.place() == Place::Dial(id);
     let cold = call.handoff.as_ref().is_some_and(|handoff| handoff.plan.mode == HandoffMode::Cold);
-    if direct && cold {
+    if direct && cold && !is_detected(call, id) {
         // The line itself has put them through.
         events.push(HandoffEvent::Accepted { leg: id }.into());
     }
     events
+}
+
+/// Whether the line tells, after it has put the caller through to this leg, who picked up.
+fn is_detected(call: &CallSummary, id: LegId) -> bool {
+    let machine = call.handoff.as_ref().is_some_and(|handoff| handoff.plan.detect_machines);
+    // An application is no mailbox, and is not listened to.
+    let telephone = call.legs.get(&id).is_none_or(|leg| !matches!(leg.to, Some(Address::Client(_))));
+    call.place() == Place::Dial(id) && machine && telephone
 }
 
 fn accept(call: &CallSession, id: LegId) -> Vec<SessionEvent> {

@@ -30,7 +30,9 @@ pub struct HandoffPlan {
     pub after: AfterPerson,
     /// How long each step may take.
     pub limits: Limits,
-    /// Whether to find out if a machine picked up. A cold handover waits for that before the caller is connected.
+    /// Whether to find out if a machine picked up. A cold handover by way of a room waits for that before the caller is
+    /// connected. When the caller's leg dials by itself the line connects at once; then a machine loses the caller again, some
+    /// seconds later, to whoever is next. A warm one relies on the answer to the briefing.
     pub detect_machines: bool,
 }
 

@@ -123,7 +123,8 @@ enum Happening {
     LegEnds(usize, CallStatus),
     LegAsks(usize, u32),
     LegSays(usize, Verdict),
-    Machine(usize),
+    Detected(usize, AnsweredBy),
+    Machine(usize, AnsweredBy),
     CallerAsks {
         door: Door,
         tries: u32,
@@ -385,9 +386,14 @@ impl World {
             Happening::LegEnds(leg, status) => self.leg_ends(leg, &status),
             Happening::LegAsks(leg, tries) => self.leg_asks(leg, tries).await,
             Happening::LegSays(leg, said) => self.leg_says(leg, said).await,
-            Happening::Machine(leg) => {
+            Happening::Detected(leg, by) => {
+                if !over(&self.state().legs[leg].status) {
+                    self.callback(|| Happening::Machine(leg, by.clone()));
+                }
+            }
+            Happening::Machine(leg, by) => {
                 let id = self.state().legs[leg].id;
-                self.tell(|call| leg_machine(call, id, &AnsweredBy::MachineStart)).await;
+                self.tell(|call| leg_machine(call, id, &by)).await;
             }
             Happening::CallerAsks { door, tries, epoch } => self.caller_asks(door, tries, epoch).await,
             Happening::StreamUp(stream, epoch) => self.stream_up(stream, epoch).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use call_session::{call::CallSummary, store::SessionStore};
 use tokio::time::Instant;
 
-use super::{At, Weather, World, over};
+use super::{At, Habit, Weather, World, over};
 
 /// The longest the caller may hear nothing.
 const SILENCE: Duration = Duration::from_secs(4);
@@ -130,6 +130,14 @@ impl World {
                 found.push(format!("{} was dialled and not written down", leg.name));
                 continue;
             };
+            let calm = state.weather == Weather::Calm;
+            if calm && leg.direct && written.accepted && leg.habit == Habit::Voicemail {
+                found.push(format!("{} has taken a call", leg.name));
+            }
+            let answers = matches!(leg.habit, Habit::Accepts | Habit::AcceptsTwice | Habit::Declines);
+            if answers && !leg.cold && written.given_up.as_deref() == Some("machine") {
+                found.push(format!("{} was cut off before an answer", leg.name));
+            }
             if written.accepted && !leg.accepted {
                 found.push(format!("{} did not accept, and it is written that they did", leg.name));
             }

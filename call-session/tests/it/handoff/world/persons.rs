@@ -47,17 +47,25 @@ impl World {
     }
 
     pub(super) fn leg_answers(&self, leg: usize) {
-        let (direct, through, habit, name) = {
+        let (direct, cold, habit, name) = {
             let leg = &mut self.state().legs[leg];
             if over(&leg.status) {
                 return;
             }
             leg.status = CallStatus::InProgress;
             leg.accepted |= leg.cold;
-            (leg.direct, leg.direct && leg.cold, leg.habit, leg.name.clone())
+            (leg.direct, leg.cold, leg.habit, leg.name.clone())
         };
+        let through = direct && cold;
         self.say(format!("{name} picks up"));
         self.callback(|| Happening::Status(leg, CallStatus::InProgress));
+        // Some persons sound like machines.
+        let (machine, wait) = self.with(|chance| (chance.percent(10), chance.millis(900, 4500)));
+        let machine = habit == Habit::Voicemail || (machine && !through);
+        let by = if machine { AnsweredBy::MachineStart } else { AnsweredBy::Human };
+        if direct || !cold {
+            self.later(wait, Happening::Detected(leg, by));
+        }
         if through {
             // The line puts them through by itself.
             self.leg_in_room(leg);
@@ -67,9 +75,6 @@ impl World {
         let wait = self.with(|chance| chance.millis(60, 700));
         self.later(wait, Happening::LegAsks(leg, 0));
         if habit == Habit::Voicemail {
-            if !direct {
-                self.callback(|| Happening::Machine(leg));
-            }
             self.later(Duration::from_secs(60), Happening::LegEnds(leg, CallStatus::Completed));
         }
     }
@@ -145,6 +150,7 @@ impl World {
                     self.later(wait, Happening::LegSays(leg, Verdict::Accept));
                 }
                 Habit::Declines => self.later(wait, Happening::LegSays(leg, Verdict::Decline)),
+                Habit::Voicemail | Habit::SaysNothing => self.later(wait, Happening::LegSays(leg, Verdict::Unclear)),
                 Habit::HangsUpInBriefing => self.later(wait, Happening::LegEnds(leg, CallStatus::Completed)),
                 _ => {}
             }
@@ -161,7 +167,12 @@ impl World {
             self.state().legs[leg].accepted = true;
         }
         let call = self.tell(|call| verdict(call, id, &sid, said)).await;
-        self.follow(leg, leg_place(&call.summary, id, &sid));
+        let place = leg_place(&call.summary, id, &sid);
+        if place == LegPlace::Briefing {
+            // Asked again.
+            self.later(Duration::from_secs(10), Happening::LegSays(leg, said));
+        }
+        self.follow(leg, place);
     }
 
     /// The room closes when the person leaves it, or the caller.
