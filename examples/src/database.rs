@@ -5,6 +5,7 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 use call_session::{
     directory::{Directory, memory::MemoryDirectory},
     live::{Board, memory::MemoryBoard, postgres::PostgresBoard},
+    postgres::{Postgres, PostgresConfig},
     store::{SessionStore, StoreError, memory::MemoryStore, postgres::PostgresStore, sqlite::SqliteStore},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -18,7 +19,43 @@ pub enum Database {
     /// In a file.
     Sqlite(PathBuf),
     /// In Postgres, for several servers.
-    Postgres(SecretString),
+    Postgres(PostgresDatabase),
+}
+
+/// How a Postgres database is reached. No secret shows in `Debug`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PostgresDatabase {
+    /// The address.
+    pub url: SecretString,
+    /// Whether that is a pooler in transaction mode.
+    pub pooler: bool,
+    /// The address past the pooler, on which servers tell each other of news.
+    pub direct: Option<SecretString>,
+}
+
+impl PostgresDatabase {
+    /// The database at this address, without a pooler.
+    #[must_use]
+    pub fn new(url: impl Into<SecretString>) -> Self {
+        Self { url: url.into(), pooler: false, direct: None }
+    }
+
+    /// How it is used.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] when an address is none.
+    pub fn config(&self) -> Result<PostgresConfig, StoreError> {
+        let mut config = PostgresConfig::new(self.url.expose_secret())?;
+        if self.pooler {
+            config = config.with_pooler();
+        }
+        match &self.direct {
+            Some(direct) => config.with_direct(direct.expose_secret()),
+            None => Ok(config),
+        }
+    }
 }
 
 impl Default for Database {
@@ -44,7 +81,7 @@ impl FromStr for Database {
             return Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()));
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(text.into()));
+            return Ok(Self::Postgres(PostgresDatabase::new(text)));
         }
         Err(UnknownDatabase)
     }
@@ -79,8 +116,8 @@ impl Database {
                 let store = Arc::new(SqliteStore::open(path).await?);
                 Ok(Opened { store: store.clone(), directory: store, board: Arc::new(MemoryBoard::new()) })
             }
-            Self::Postgres(url) => {
-                let store = Arc::new(PostgresStore::connect(url.expose_secret()).await?);
+            Self::Postgres(database) => {
+                let store = Arc::new(PostgresStore::new(Postgres::connect(database.config()?).await?));
                 let board = Arc::new(PostgresBoard::new(store.postgres().clone()));
                 Ok(Opened { store: store.clone(), directory: store, board })
             }

@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let simulated = cli.demo || cli.arguments.names_no_account();
     program::log(simulated);
-    let done = if simulated { demonstrate(&cli).await } else { serve(&cli).await };
+    let done = if simulated { Box::pin(demonstrate(&cli)).await } else { serve(&cli).await };
     program::exit("outbound", done)
 }
 
@@ -69,7 +69,7 @@ async fn demonstrate(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
         _ => Database::Memory,
     };
     writeln!(out, "No account is used: simulated people are called on this machine. It takes half a minute.\n")?;
-    let report = demo::run(&database).await?;
+    let report = Box::pin(demo::run(&database)).await?;
     writeln!(out, "{report}")?;
     Ok(program::verdict(&mut out, "The calls", "as they should", &report.problems())?)
 }

@@ -15,13 +15,13 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 use twilio_twiml::{
     sid::{AccountSid, CallSid},
-    twiml,
     webhook::{StreamEvent, StreamProgress, VoiceRequest},
 };
 
 use super::{
     Phone,
     connect::{Leg, Whose},
+    ending::hang_up,
     streams::LOST,
 };
 use crate::{
@@ -74,12 +74,18 @@ pub(super) async fn stream_status(
         }
         let error = progress.error.as_deref().unwrap_or_default();
         tracing::warn!(error, "Twilio could not carry the media stream");
+        let failed = SessionEvent::StreamDetached { stream, cause: "stream-error".into(), orderly: false };
+        let told = [SessionEvent::Bound { call: progress.call_sid.clone() }, failed];
+        match phone.hear(call, told.into_iter().map(|event| event.at(Timestamp::now())).collect()).await {
+            Ok(None) => return StatusCode::NO_CONTENT,
+            Ok(Some(_)) => {}
+            Err(status) => return status,
+        }
         let local = phone.0.streams.find(stream).filter(|local| local.call == call);
         if let Some(local) = local.filter(|local| local.is_expected()) {
             phone.0.streams.ended(&local, true);
         }
-        let failed = SessionEvent::StreamDetached { stream, cause: "stream-error".into(), orderly: false };
-        phone.note(call, failed).await
+        StatusCode::NO_CONTENT
     }
     .instrument(span)
     .await
@@ -102,9 +108,10 @@ impl Phone {
         let lost = || SessionEvent::StreamDetached { stream, cause: LOST.into(), orderly: false };
         // What is known here and not yet kept is told by whoever comes first: both say the same.
         let ending = local.as_ref().and_then(|local| local.ending()).unwrap_or_else(lost);
+        let bound = SessionEvent::Bound { call: sid.clone() };
         let updated = store::update(&*self.0.store, call, |session| {
             let summary = &session.summary;
-            let mut events = Vec::new();
+            let mut events = vec![bound.clone().at(Timestamp::now())];
             // Of a life before this store: the caller is on the line all the same.
             if summary.attachments.iter().any(|known| known.stream == stream) {
                 events.push(ending.clone().at(Timestamp::now()));
@@ -145,7 +152,14 @@ impl Phone {
             }
             Next::Reconnect => {
                 let (call, stream) = self.expect(call.id, vec![]).await?;
-                Ok(self.connect(&Leg { call, ..leg }, stream, whose))
+                match stream {
+                    Some(stream) => Ok(self.connect(&Leg { call, ..leg }, stream, whose)),
+                    // Its end was asked for just now.
+                    None => {
+                        self.conclude(call.id, cause).await?;
+                        Ok(hang_up())
+                    }
+                }
             }
             Next::Elsewhere => Ok(hang_up()),
             Next::Room => Ok(self.send_caller(leg).await),
@@ -181,10 +195,6 @@ impl Phone {
             }
         }
     }
-}
-
-fn hang_up() -> Document {
-    Document(twiml::Response::new().hangup())
 }
 
 /// The cause of a stream that was left on purpose, so that the agent does not apologise for it.

@@ -52,6 +52,7 @@ use super::{
     feed::{self, Feed},
     handoff,
     keys::KeysError,
+    problem,
 };
 use crate::chain::Chain;
 
@@ -88,6 +89,8 @@ impl Api {
             .merge(handoff::api::routes())
             .layer(middleware::from_fn_with_state(self.clone(), authorize))
             .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
+            .layer(middleware::map_response(as_problem))
+            .fallback(async || as_problem(StatusCode::NOT_FOUND.into_response()).await)
             .with_state(self.clone())
     }
 }
@@ -121,6 +124,30 @@ pub(crate) async fn guard(token: Option<&ApiToken>, request: Request, next: Next
         }
     }
     next.run(request).await
+}
+
+/// Every error is a [`Problem`], also those that no handler of ours has said: another method, a body that is too large, an
+/// upgrade that is none.
+async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == problem::CONTENT_TYPE) {
+        return response;
+    }
+    let (code, title) = match status {
+        StatusCode::NOT_FOUND => ("not-found", "There is nothing here"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "This is asked for in another way"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("body-too-large", "The body is too large"),
+        status if status.is_server_error() => ("failed", "The server failed"),
+        _ => ("bad-request", "The request is not what is expected here"),
+    };
+    let mut problem = Problem::new(status, code, title).into_response();
+    for (name, value) in response.headers() {
+        if ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name) {
+            problem.headers_mut().append(name, value.clone());
+        }
+    }
+    problem
 }
 
 /// The call that a path names. What is no name is the name of no call.
@@ -195,9 +222,15 @@ async fn start(
     let agent = api.phone.0.directory.agent(&wanted.agent_id).await.map_err(|error| no_store(&error))?;
     let call = directory::outbound(agent.as_ref(), customer.as_ref()).map_err(not_callable)?;
     let (from, to) = (call.from.clone(), call.to.clone());
-    let dialed = Box::pin(api.phone.dial(from, to, NewCall::from(call).with_mode(mode))).await.map_err(not_dialed)?;
-    let summary = api.phone.0.store.summary(dialed.call).await.map_err(|error| no_store(&error))?;
-    let status = summary.map_or(Status::Initiated, |summary| summary.status);
+    let dialed = api.phone.dial(from, to, NewCall::from(call).with_mode(mode)).await.map_err(not_dialed)?;
+    // Somebody is called: whatever happens from here on, an error would have them called again.
+    let status = match api.phone.0.store.summary(dialed.call).await {
+        Ok(summary) => summary.map_or(Status::Initiated, |summary| summary.status),
+        Err(error) => {
+            tracing::warn!(call = %dialed.call, error = %Chain(&error), "where a new call stands cannot be looked up");
+            Status::Initiated
+        }
+    };
     let started = Started { call_id: dialed.call, twilio_call_sid: dialed.sid, status, mode };
     Ok((StatusCode::CREATED, Json(started)))
 }
@@ -273,7 +306,12 @@ async fn end(State(api): State<Api>, CallName(call): CallName, body: Bytes) -> R
             tracing::debug!(code = problem.code, "nobody speaks with the caller: it rings, or is with Twilio")
         }
     }
-    let Some((client, sid)) = state.rest.as_ref().zip(summary.call_sid.as_ref()) else {
+    // Its name may have come meanwhile; if not, it is called off as soon as it has one, or when it is picked up.
+    let sid = summary.call_sid;
+    if sid.is_none() {
+        return Ok(StatusCode::ACCEPTED);
+    }
+    let Some((client, sid)) = state.rest.as_ref().zip(sid.as_ref()) else {
         let title = "The call is not here, and Twilio cannot be asked to end it";
         return Err(Problem::new(StatusCode::CONFLICT, "call-not-here", title));
     };
@@ -289,8 +327,7 @@ pub(crate) async fn ask_for_end(store: &dyn SessionStore, call: SessionId) -> Re
     }
     let asked = SessionEvent::EndRequested { by: "operator".into() };
     let updated = store::update(store, call, |_| vec![asked.clone().at(Timestamp::now())]).await;
-    updated.map_err(|error| not_updated(&error))?;
-    Ok(summary)
+    Ok(updated.map_err(|error| not_updated(&error))?.session.summary)
 }
 
 #[derive(Debug, Deserialize)]
@@ -393,6 +430,10 @@ fn not_dialed(error: DialError) -> Problem {
             Problem::no_store()
         }
         DialError::Refused(error) => twilio(&error),
+        DialError::BrokeOff(error) => {
+            tracing::error!(error = %Chain(&error), "dialling broke off");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "dial-broke-off", "Nobody knows whether the call is made")
+        }
     }
 }
 
@@ -413,6 +454,10 @@ fn not_pressed(error: KeysError) -> Problem {
 }
 
 fn twilio(error: &rest::Error) -> Problem {
+    if let rest::Error::Crowded { .. } = error {
+        let title = "Too many calls wait for their turn";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", title).with_detail(error.to_string());
+    }
     tracing::error!(error = %Chain(error), "Twilio does not do what it is asked");
     let (status, code, title) = match error.problem() {
         Some(TwilioProblem::TooManyRequests) => {

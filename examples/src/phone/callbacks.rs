@@ -6,23 +6,26 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use call_session::{
-    call::{self, AnsweredBy, Outcome, SessionEvent},
+    call::{self, AnsweredBy, Ending, Outcome, SessionEvent, Status},
     id::SessionId,
     store,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument;
 use twilio_twiml::{
     rest, twiml,
     webhook::{AnsweringMachine, CallProgress, RecordingProgress, VoiceRequest},
 };
 
-use super::Phone;
+use super::{Phone, ending::hang_up};
 use crate::{
     chain::Chain,
     settings::Machine,
     web::{Document, Signed},
 };
+
+/// How long Twilio may repeat what it has told.
+const TOLD_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// What has become of a call. Callbacks come late, twice and in any order; the session sorts that out.
 pub(super) async fn call_status(
@@ -47,15 +50,30 @@ pub(super) async fn machine(
 ) -> StatusCode {
     let span = tracing::info_span!("call", call_sid = %callback.call_sid);
     async move {
-        let status = phone.note_all(call, call::machine(&callback, Timestamp::now())).await;
         let by = AnsweredBy::from(&callback.answered_by);
         tracing::info!(?by, "somebody, or something, picked up");
-        if matches!(by, AnsweredBy::Machine | AnsweredBy::Fax) && status.is_success() {
-            let phone = phone.clone();
-            // Twilio does not wait for what follows.
-            phone.0.tasks.clone().spawn(async move { phone.meet_machine(call, by).await }.in_current_span());
+        match phone.hear(call, call::machine(&callback, Timestamp::now())).await {
+            Ok(Some(summary)) if !summary.status.is_terminal() => {}
+            Ok(_) => return StatusCode::NO_CONTENT,
+            Err(status) => return status,
         }
-        status
+        if !matches!(by, AnsweredBy::Machine | AnsweredBy::Fax) {
+            return StatusCode::NO_CONTENT;
+        }
+        // Twilio may tell it again, here or to another server: a message that has begun would begin anew.
+        let now = Timestamp::now();
+        match phone.0.store.claim(&format!("machine/{call}"), now, now + TOLD_AGAIN).await {
+            Ok(true) => {}
+            Ok(false) => return StatusCode::NO_CONTENT,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "nobody knows whether a machine has its message");
+                return StatusCode::SERVICE_UNAVAILABLE;
+            }
+        }
+        let phone = phone.clone();
+        // Twilio does not wait for what follows.
+        phone.0.tasks.clone().spawn(async move { phone.meet_machine(call, by).await }.in_current_span());
+        StatusCode::NO_CONTENT
     }
     .instrument(span)
     .await
@@ -82,7 +100,7 @@ pub(super) async fn voicemail(
         Ok(None) => return StatusCode::NOT_FOUND.into_response(),
         Err(error) => {
             tracing::error!(error = %Chain(&error), "a machine gets no message");
-            return Document(twiml::Response::new().hangup()).into_response();
+            return hang_up().into_response();
         }
     };
     let left = settings.public_url.webhook(&format!("/api/twilio/voicemail-left/{call}"));
@@ -93,13 +111,16 @@ pub(super) async fn voicemail(
 pub(super) async fn voicemail_left(
     State(phone): State<Phone>,
     Path(call): Path<SessionId>,
-    Signed(_): Signed<VoiceRequest>,
+    Signed(request): Signed<VoiceRequest>,
 ) -> Response {
-    phone.note(call, SessionEvent::Concluded { outcome: Outcome::VoicemailLeft }).await;
-    if let Err(error) = phone.conclude(call, "voicemail").await {
-        tracing::warn!(error = %Chain(&error), "the end of a call cannot be kept yet");
-    }
-    Document(twiml::Response::new().hangup()).into_response()
+    let told = [
+        SessionEvent::Bound { call: request.call.call_sid },
+        SessionEvent::Concluded { outcome: Outcome::VoicemailLeft },
+        SessionEvent::Ended(Ending::new(Status::Completed, "voicemail")),
+    ];
+    // What cannot be kept now is told by the end of the call, but for the message.
+    phone.note_all(call, told.into_iter().map(|event| event.at(Timestamp::now())).collect()).await;
+    hang_up().into_response()
 }
 
 impl Phone {

@@ -9,11 +9,14 @@ use std::{error::Error, time::Duration};
 use call_session::{
     call::{CallSummary, Ending, NewCall, SessionEvent, Status},
     id::SessionId,
-    store::{self, CommitError, UpdateError},
+    store::{self, CommitError, Query, UpdateError},
 };
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    task::JoinError,
+    time::{Instant, sleep, timeout_at},
+};
 use twilio_twiml::{
     Seconds,
     phone::{Address, E164},
@@ -24,6 +27,9 @@ use twilio_twiml::{
 
 use super::Phone;
 use crate::{chain::Chain, settings::Machine};
+
+/// How long a lost call that may be one of several stays open. All callbacks that could tell have come or never will.
+const UNCLEAR: Duration = Duration::from_secs(3600);
 
 /// How long a dial whose answer was lost waits for a callback to name the call.
 const CALLBACK: Duration = Duration::from_secs(3);
@@ -37,6 +43,10 @@ const LISTED: Duration = Duration::from_secs(20);
 /// How many calls to a number are looked through for a lost one.
 const CANDIDATES: usize = 100;
 
+/// How long after its session began to exist a call may be created: those that wait for their turn, and attempts that were
+/// refused, take their time.
+pub(super) const CREATED_WITHIN: Duration = Duration::from_secs(600);
+
 /// Why nobody was called.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +57,8 @@ pub(super) enum DialError {
     Store(#[source] CommitError),
     #[error("Twilio does not make the call")]
     Refused(#[source] rest::Error),
+    #[error("dialling broke off")]
+    BrokeOff(#[source] JoinError),
 }
 
 /// A call that is being made.
@@ -58,8 +70,15 @@ pub(super) struct Dialed {
 }
 
 impl Phone {
-    /// Calls somebody.
+    /// Calls somebody. Whoever asks for it may go away meanwhile: a call that waits for its turn is made all the same, as a
+    /// session that says so exists.
     pub(super) async fn dial(&self, from: E164, to: E164, call: NewCall) -> Result<Dialed, DialError> {
+        let phone = self.clone();
+        let dialing = self.0.tasks.spawn(async move { phone.place(from, to, call).await });
+        dialing.await.map_err(DialError::BrokeOff)?
+    }
+
+    async fn place(&self, from: E164, to: E164, call: NewCall) -> Result<Dialed, DialError> {
         let client = self.0.rest.as_ref().ok_or(DialError::NoAccount)?;
         let (id, now) = (SessionId::new(), Timestamp::now());
         let account = client.config().account_sid.clone();
@@ -68,8 +87,8 @@ impl Phone {
         let request = self.dial_request(id, from, to);
         match client.calls().create(&request).await {
             Ok(made) => {
-                self.bind(id, made.sid.clone()).await;
                 tracing::info!(call = %id, call_sid = %made.sid, "a call is made");
+                self.bind(client, id, made.sid.clone()).await;
                 Ok(Dialed { call: id, sid: Some(made.sid) })
             }
             Err(error) if error.was_not_processed() => {
@@ -120,13 +139,27 @@ impl Phone {
         request
     }
 
-    /// Whichever comes first, the answer or a callback, names the call; the other says the same.
-    async fn bind(&self, call: SessionId, sid: CallSid) {
-        let bound = SessionEvent::Bound { call: sid };
+    /// Whichever comes first, the answer or a callback, names the call; the other says the same. A call whose end was asked
+    /// for while it had no name does not ring on.
+    async fn bind(&self, client: &rest::Client, call: SessionId, sid: CallSid) {
+        let bound = SessionEvent::Bound { call: sid.clone() };
         let updated = store::update(&*self.0.store, call, |_| vec![bound.clone().at(Timestamp::now())]).await;
-        if let Err(error) = updated {
+        match updated {
+            Ok(updated) if updated.session.summary.end_requested.is_some() => self.call_off(client, call, &sid).await,
+            Ok(_) => {}
             // A callback will say it again.
-            tracing::error!(%call, error = %Chain(&error), "the name of a call cannot be kept now");
+            Err(error) => tracing::error!(%call, error = %Chain(&error), "the name of a call cannot be kept now"),
+        }
+    }
+
+    /// Ends a call that nobody has picked up. Its end was asked for before, so that whoever picks up meanwhile is hung up on.
+    pub(super) async fn call_off(&self, client: &rest::Client, call: SessionId, sid: &CallSid) {
+        if let Err(error) = client.call(sid).end().await {
+            return tracing::warn!(%call, error = %Chain(&error), "a call that rings could not be called off");
+        }
+        // The callback that says so may find nobody any more.
+        if let Err(error) = self.end(call, Status::Canceled, "canceled").await {
+            tracing::warn!(%call, error = %Chain(&error), "that a call was called off cannot be kept now");
         }
     }
 
@@ -170,8 +203,8 @@ impl Phone {
         }
     }
 
-    /// Looks among Twilio's calls for one that is nobody's. None: it was not made. One: that is it. Several: their
-    /// callbacks, which carry the names of their sessions, will tell them apart.
+    /// Looks among Twilio's calls for one that is nobody's. None: it was not made. One: that is it, if no other session looks
+    /// for one like it. Several: their callbacks, which carry the names of their sessions, will tell them apart.
     pub(super) async fn find_lost(
         &self,
         client: &rest::Client,
@@ -180,14 +213,15 @@ impl Phone {
         if call.call_sid.is_some() || call.status.is_terminal() {
             return Ok(());
         }
+        // Asked before Twilio is: a session that gets its name meanwhile counts, too.
+        let alone = !self.has_a_twin(call).await?;
         let filter = rest::CallFilter::new().to(call.to.clone()).from(call.from.clone());
         let known: Vec<_> = client.calls().list(&filter).take(CANDIDATES).try_collect().await?;
         let mut nobodys = Vec::new();
         for candidate in known {
             let created = candidate.date_created.as_ref().map(|created| created.0);
-            // Twilio's times are whole seconds.
-            let older = created.is_some_and(|created| created.as_second() < call.created_at.as_second() - 1);
-            if !older && self.0.store.find_by_call_sid(&candidate.sid).await?.is_none() {
+            let fits = created.is_none_or(|created| may_be_of(call, created));
+            if fits && self.0.store.find_by_call_sid(&candidate.sid).await?.is_none() {
                 nobodys.push(candidate.sid);
             }
         }
@@ -196,15 +230,45 @@ impl Phone {
                 tracing::warn!(call = %call.id, "Twilio knows nothing of a call: it was not made");
                 self.end(call.id, Status::Failed, "create-lost").await?;
             }
-            [sid] => match self.reconcile(client, call.id, sid).await {
+            [sid] if alone => match self.reconcile(client, call.id, sid).await {
                 Ok(()) => tracing::info!(call = %call.id, call_sid = %sid, "a lost call was found"),
                 Err(error) if taken(&*error) => {}
                 Err(error) => return Err(error),
             },
-            several => tracing::warn!(call = %call.id, calls = several.len(), "a lost call may be one of several"),
+            several => {
+                tracing::warn!(call = %call.id, calls = several.len(), alone, "a lost call may be another one's");
+                if Timestamp::now().duration_since(call.created_at).unsigned_abs() > UNCLEAR {
+                    self.end(call.id, Status::Failed, "create-lost").await?;
+                }
+            }
         }
         Ok(())
     }
+}
+
+impl Phone {
+    /// Whether another session waits for its name at Twilio that calls the same number from the same.
+    async fn has_a_twin(&self, call: &CallSummary) -> Result<bool, store::StoreError> {
+        let mut query = Query::active();
+        loop {
+            let page = self.0.store.query(&query).await?;
+            let nameless = page.calls.iter().filter(|other| other.id != call.id && other.call_sid.is_none());
+            if nameless.into_iter().any(|other| other.to == call.to && other.from == call.from) {
+                return Ok(true);
+            }
+            match page.next {
+                Some(before) => query = query.with_before(before),
+                None => return Ok(false),
+            }
+        }
+    }
+}
+
+/// Whether Twilio's call may have been created for this session. Twilio's times are whole seconds.
+fn may_be_of(call: &CallSummary, created: Timestamp) -> bool {
+    let born = call.created_at.as_second();
+    let latest = i64::try_from(CREATED_WITHIN.as_secs()).unwrap_or(i64::MAX);
+    (born - 1..=born.saturating_add(latest)).contains(&created.as_second())
 }
 
 fn seconds(time: Duration) -> Seconds {
@@ -215,4 +279,21 @@ fn seconds(time: Duration) -> Seconds {
 fn taken(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     let update = error.downcast_ref::<UpdateError>();
     matches!(update, Some(UpdateError::Commit(CommitError::CallSidTaken { .. })))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_call_was_created_after_its_session_and_not_long_after() {
+        let born: Timestamp = "2026-11-30T09:00:00.9Z".parse().unwrap();
+        let call = CallSummary::new(SessionId::new(), born, NewCall::outbound("+81312345678", "+819012345678"));
+        for (seconds, fits) in [(-60, false), (0, true), (520, true), (3600, false)] {
+            let created = (born + SignedDuration::from_secs(seconds)).round(jiff::Unit::Second).unwrap();
+            assert_eq!(may_be_of(&call, created - SignedDuration::from_secs(1)), fits, "{seconds} s");
+        }
+    }
 }

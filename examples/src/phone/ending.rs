@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use call_session::{
-    call::{self, Ending, SessionEvent, Status},
+    call::{self, CallSummary, Ending, SessionEvent, Status},
     id::{SessionId, StreamId},
     store::{self, CommitError, UpdateError},
 };
 use jiff::Timestamp;
 use tokio::time::sleep;
-use twilio_twiml::rest;
+use twilio_twiml::{rest, twiml};
 
 use super::Phone;
-use crate::chain::Chain;
+use crate::{chain::Chain, web::Document};
 
 /// How long Twilio may take, after a stream is over, to ask what comes next. If it does not ask, there is no caller.
 const QUESTION: Duration = Duration::from_secs(1);
@@ -35,27 +35,30 @@ impl Phone {
         store::update(&*self.0.store, call, |_| vec![ended.clone().at(Timestamp::now())]).await.map(|_| ())
     }
 
-    /// Keeps one thing that Twilio tells. It asks again when the answer is an error, which helps if the store was away.
-    pub(super) async fn note(&self, call: SessionId, event: SessionEvent) -> StatusCode {
-        self.note_all(call, vec![event.at(Timestamp::now())]).await
+    /// Keeps what Twilio tells. It asks again when the answer is an error, which helps if the store was away.
+    pub(super) async fn note_all(&self, call: SessionId, told: Vec<call::Stamped>) -> StatusCode {
+        self.hear(call, told).await.map_or_else(|status| status, |_| StatusCode::NO_CONTENT)
     }
 
-    /// Keeps what Twilio tells. What the call does not allow is late, or not about it: nothing that Twilio could mend.
-    pub(super) async fn note_all(&self, call: SessionId, events: Vec<call::Stamped>) -> StatusCode {
-        for event in events {
-            match store::update(&*self.0.store, call, |_| vec![event.clone()]).await {
-                Ok(_) => {}
-                Err(UpdateError::Refused(refused)) => {
-                    tracing::debug!(event = event.event.name(), %refused, "a callback changes nothing");
-                }
-                Err(UpdateError::Commit(CommitError::NoCall(_))) => return StatusCode::NOT_FOUND,
-                Err(error) => {
-                    tracing::error!(error = %Chain(&error), "a callback cannot be kept");
-                    return StatusCode::SERVICE_UNAVAILABLE;
-                }
+    /// Keeps what Twilio tells, and gives the call; `None` if it was about another one. What the call does not allow is late.
+    /// Neither is anything that Twilio could mend.
+    pub(super) async fn hear(
+        &self,
+        call: SessionId,
+        told: Vec<call::Stamped>,
+    ) -> Result<Option<CallSummary>, StatusCode> {
+        match store::hear(&*self.0.store, call, &told).await {
+            Ok(updated) => Ok(Some(updated.session.summary)),
+            Err(UpdateError::Refused(_) | UpdateError::Commit(CommitError::CallSidTaken { .. })) => {
+                tracing::warn!(%call, "a callback is about another call than its address says: it changes nothing");
+                Ok(None)
+            }
+            Err(UpdateError::Commit(CommitError::NoCall(_))) => Err(StatusCode::NOT_FOUND),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a callback cannot be kept");
+                Err(StatusCode::SERVICE_UNAVAILABLE)
             }
         }
-        StatusCode::NO_CONTENT
     }
 
     /// A stream ended because the line did. If the caller hung up nobody says so, unless the call has a status callback:
@@ -102,4 +105,9 @@ impl Phone {
         store::update(&*self.0.store, call, |_| events.clone()).await?;
         Ok(())
     }
+}
+
+/// The end of the line.
+pub(super) fn hang_up() -> Document {
+    Document(twiml::Response::new().hangup())
 }

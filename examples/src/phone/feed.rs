@@ -4,8 +4,8 @@
 //! `transcript-update` with the lines. Each has a `cursor`; whoever connects again with `?cursor=` of the last message it
 //! has seen gets what came after it, from whichever server. Without one it gets what happens from now on.
 //!
-//! The feed is read from the store at the pace of whoever listens, so that a slow one stalls nobody. One that falls too far
-//! behind is told so (`fell-behind`) and goes on with the present.
+//! The feed is read from the store at the pace of whoever listens, so that a slow one stalls nobody. One that is there and
+//! falls too far behind is told so (`fell-behind`) and goes on with the present; one that was away misses nothing.
 
 use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
@@ -138,6 +138,7 @@ pub(crate) async fn events(
             return problem.with_detail(error.to_string()).into_response();
         }
     };
+    let resumes = from.is_some();
     let from = match from {
         Some(from) => from,
         None => match feed.store.feed_end().await {
@@ -153,7 +154,7 @@ pub(crate) async fn events(
         Ok((response, socket)) => {
             let tasks = feed.tasks.clone();
             tasks.spawn(async move {
-                if let Err(over) = listen(feed, socket, from).await {
+                if let Err(over) = Box::pin(listen(feed, socket, from, resumes)).await {
                     tracing::debug!(error = %Chain(&over), "a listener has gone");
                 }
             });
@@ -163,41 +164,67 @@ pub(crate) async fn events(
     }
 }
 
-async fn listen(feed: Feed, socket: Upgrade, mut position: Position) -> Result<(), Over> {
+/// When the feed is read next.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    /// Now: there may be more.
+    Now,
+    /// When there is news.
+    News,
+    /// After a while: the store failed.
+    Later,
+}
+
+impl Next {
+    async fn comes(self, store: &dyn SessionStore, position: Position) {
+        match self {
+            Self::Now => {}
+            Self::News => store.feed_moved(position).await,
+            Self::Later => sleep(AGAIN).await,
+        }
+    }
+}
+
+async fn listen(feed: Feed, socket: Upgrade, mut position: Position, resumes: bool) -> Result<(), Over> {
     let socket = socket.await.map_err(Over::Upgrade)?;
     let mut socket = WebSocketStream::from_raw_socket(socket, Role::Server, None).await;
-    let mut ping = Instant::now() + PING;
+    let (mut ping, mut next) = (Instant::now() + PING, Next::Now);
+    // Whoever was away gets all that it missed, however long ago. Only one that was there can fall behind.
+    let mut present = !resumes;
     loop {
-        match page(&*feed.store, position).await {
-            Ok(Some((messages, end))) => {
-                for message in &messages {
-                    send(&mut socket, Message::text(serde_json::to_string(message)?)).await?;
-                }
-                position = end;
-                continue;
-            }
-            Ok(None) => {}
-            Err(error) => {
-                tracing::warn!(error = %Chain(&error), "the feed cannot be read now");
-                sleep(AGAIN).await;
-            }
-        }
         tokio::select! {
-            () = feed.store.feed_moved(position) => {}
-            // Nothing is expected from it; but its pings are answered and its end is seen only by reading.
-            message = socket.next() => match message {
-                Some(Ok(Message::Close(_))) | None => return Ok(()),
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error.into()),
-            },
-            () = sleep_until(ping) => {
-                send(&mut socket, Message::Ping(bytes::Bytes::new())).await?;
-                ping = Instant::now() + PING;
-            }
+            // However much there is to tell: a listener that goes is let go, and so is one of a server that stops.
+            biased;
             () = feed.stop.cancelled() => {
                 // It connects to another server and goes on from its cursor.
                 let _ = timeout(AGAIN, socket.close(None)).await;
                 return Ok(());
+            }
+            () = sleep_until(ping) => {
+                send(&mut socket, Message::Ping(bytes::Bytes::new())).await?;
+                ping = Instant::now() + PING;
+                continue;
+            }
+            // Nothing is expected from it; but its pings are answered and its end is seen only by reading.
+            message = socket.next() => match message {
+                Some(Ok(Message::Close(_))) | None => return Ok(()),
+                Some(Ok(_)) => continue,
+                Some(Err(error)) => return Err(error.into()),
+            },
+            () = next.comes(&*feed.store, position) => {}
+        }
+        match page(&*feed.store, position, present).await {
+            Ok(Some(page)) => {
+                for message in &page.messages {
+                    send(&mut socket, Message::text(serde_json::to_string(message)?)).await?;
+                }
+                (position, next) = (page.end, Next::Now);
+                present |= page.is_last;
+            }
+            Ok(None) => (next, present) = (Next::News, true),
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "the feed cannot be read now");
+                next = Next::Later;
             }
         }
     }
@@ -210,16 +237,26 @@ where
     timeout(DEAF, socket.send(message)).await.map_err(|_| Over::Deaf)?.map_err(Over::from)
 }
 
-/// What comes after a position, and the position after it; `None` if there is nothing.
-async fn page(store: &dyn SessionStore, after: Position) -> Result<Option<(Vec<Told>, Position)>, StoreError> {
+/// A piece of the feed.
+struct Page {
+    messages: Vec<Told>,
+    /// The position after it.
+    end: Position,
+    /// Whether there was nothing behind it.
+    is_last: bool,
+}
+
+/// What comes after a position; `None` if there is nothing. One who is `present` and gets old news has fallen behind.
+async fn page(store: &dyn SessionStore, after: Position, present: bool) -> Result<Option<Page>, StoreError> {
     let events = store.read_feed(after, PAGE).await?;
     let Some((oldest, last)) = events.first().zip(events.last()) else { return Ok(None) };
     let age = Timestamp::now().duration_since(oldest.recorded.stamped.at).unsigned_abs();
-    if events.len() == PAGE && age > BEHIND {
+    let is_last = events.len() < PAGE;
+    if present && !is_last && age > BEHIND {
         let end = store.feed_end().await?;
-        return Ok(Some((vec![Told::FellBehind { cursor: end }], end)));
+        return Ok(Some(Page { messages: vec![Told::FellBehind { cursor: end }], end, is_last: true }));
     }
-    let position = last.position;
+    let end = last.position;
     let mut calls = HashMap::new();
     let mut messages = Vec::with_capacity(events.len());
     for event in events {
@@ -242,7 +279,7 @@ async fn page(store: &dyn SessionStore, after: Position) -> Result<Option<(Vec<T
         // The call as it is now, which may be further than the event: who draws it wants the newest.
         messages.extend(calls.get(&call).map(|call| told(&event, call.clone())));
     }
-    Ok(Some((messages, position)))
+    Ok(Some(Page { messages, end, is_last }))
 }
 
 fn told(event: &FeedEvent, call: CallView) -> Told {

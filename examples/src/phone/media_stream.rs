@@ -1,6 +1,6 @@
 //! The media stream: from the upgrade to the end of the conversation.
 
-use std::{convert::Infallible, future::pending, io, sync::Arc};
+use std::{convert::Infallible, future::pending, io, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Path, Request, State},
@@ -11,7 +11,7 @@ use call_session::{
     attach::carry,
     call::{CallSession, CallSummary, HANDED_OVER, Handoff, HandoffEnd, HandoffEvent, NO_MODEL, SessionEvent},
     id::{SessionId, StreamId},
-    live::{Command, Reply, serve},
+    live::{AcquireError, Command, Held, Reply, Served, serve},
     recorder::{RecordError, Recorder, RecorderConfig},
 };
 use futures_util::SinkExt;
@@ -26,9 +26,9 @@ use realtime_bridge::{
         },
     },
     realtime::{RealtimeSession, openai::OpenAiSession},
-    relay::{CallEvent, EndReason, MemoryLimits, TurnLatency},
+    relay::{CallEvent, EndReason, Idle, MemoryLimits, TurnLatency},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 use twilio_twiml::sid::{CallSid, StreamSid};
 
@@ -44,6 +44,12 @@ use crate::{
     stream_token::PARAMETER,
     web,
 };
+
+/// The pause before a call is taken again that could not be taken, at first and at most.
+const SEIZE_AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
+
+/// What a stream has of the longest call at least, so that the agent can say goodbye.
+const LEAST: Duration = Duration::from_secs(30);
 
 /// One stream of a call that is over, for whoever wants to know how it went.
 #[derive(Debug, Clone)]
@@ -109,7 +115,7 @@ impl Phone {
             let born = Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()?;
             Timestamp::now().duration_since(born).try_into().ok()
         });
-        if age.is_some_and(|age: std::time::Duration| age > self.0.settings.limits.stream_wait) {
+        if age.is_some_and(|age: Duration| age > self.0.settings.limits.stream_wait) {
             return false;
         }
         match self.0.store.summary(call).await {
@@ -224,7 +230,9 @@ impl Phone {
             // The agent's first words say so.
             recorder.propose(SessionEvent::from(HandoffEvent::Told).at(Timestamp::now())).await?;
         }
-        let config = state.settings.conversation.of(&kept.summary).call(state.settings.limits.max_call, beginning);
+        let left = time_left(state.settings.limits.max_call, &kept.summary, Timestamp::now());
+        let config = state.settings.conversation.of(&kept.summary).call(left, beginning);
+        let config = config.with_idle(Some(Idle::new(state.settings.limits.idle, Idle::default().nudges)));
         let bridge = match Bridge::with_config(line, session, config) {
             Ok(bridge) => bridge
                 .with_endpoints(self.endpoints(&kept.summary))
@@ -275,25 +283,63 @@ impl Phone {
         cause.unwrap_or_else(|| report.reason.name().to_owned())
     }
 
-    /// Other servers may tell the call what to do. That they cannot reach it does not keep it from talking.
+    /// Other servers may tell the call what to do. That they cannot reach it does not keep it from talking; it is tried again
+    /// until they can.
     async fn obey(&self, call: SessionId, handle: &CallHandle) -> Infallible {
-        match self.0.live.seize(call).await {
-            Ok(mut held) => {
-                let own = |command: Command| async move {
-                    match command {
-                        Command::PauseRecording => self.record(call, false).await,
-                        Command::ResumeRecording => self.record(call, true).await,
-                        Command::Custom { name, value } => self.obey_handoff(call, handle, &name, &value).await,
-                        _ => Reply::refused("unknown"),
-                    }
-                };
-                let served = serve(&mut held, handle, own).await;
-                tracing::debug!(?served, "the call takes no more commands");
+        let own = |command: Command| async move {
+            match command {
+                Command::PauseRecording => self.record(call, false).await,
+                Command::ResumeRecording => self.record(call, true).await,
+                Command::Custom { name, value } => self.obey_handoff(call, handle, &name, &value).await,
+                _ => Reply::refused("unknown"),
             }
-            Err(error) => tracing::warn!(error = %Chain(&error), "other servers cannot reach the call"),
+        };
+        let mut held = self.seize(call).await;
+        loop {
+            match serve(&mut held, handle, own).await {
+                Served::CallOver => return pending().await,
+                served => tracing::debug!(?served, "the call takes no more commands"),
+            }
+            drop(held);
+            held = self.regain(call).await;
         }
-        pending().await
     }
+
+    /// The audio is here, so whoever had the call before has it no more.
+    async fn seize(&self, call: SessionId) -> Held {
+        let mut pause = SEIZE_AGAIN.0;
+        loop {
+            match self.0.live.seize(call).await {
+                Ok(held) => return held,
+                Err(error) => tracing::warn!(error = %Chain(&error), "other servers cannot reach the call yet"),
+            }
+            sleep(pause).await;
+            pause = SEIZE_AGAIN.1.min(pause * 2);
+        }
+    }
+
+    /// The lease was lost: to the server that has a newer stream of the call, or because this one could not say that it
+    /// lives. Only a call that nobody has is taken again.
+    async fn regain(&self, call: SessionId) -> Held {
+        loop {
+            sleep(SEIZE_AGAIN.1).await;
+            if self.0.stop.is_cancelled() {
+                // This server has said that it has no calls any more.
+                return pending().await;
+            }
+            match self.0.live.acquire(call).await {
+                Ok(held) => return held,
+                Err(AcquireError::Held(_)) => {}
+                Err(error) => tracing::debug!(error = %Chain(&error), "other servers cannot reach the call yet"),
+            }
+        }
+    }
+}
+
+/// How much of the longest call is left. Whoever comes back late has the time for a goodbye.
+fn time_left(longest: Duration, call: &CallSummary, now: Timestamp) -> Duration {
+    let since = call.times.answered.map_or(Duration::ZERO, |answered| now.duration_since(answered).unsigned_abs());
+    longest.saturating_sub(since).max(LEAST.min(longest))
 }
 
 /// The stream ends, as nobody knows whether it was up before: it is written down later.
@@ -342,4 +388,27 @@ async fn watch<M: MediaTransport, S: RealtimeSession + 'static>(
     let carrying = Box::pin(carry(recorder, local.id, bridge, local.left()));
     let (report, ()) = tokio::join!(carrying, watching);
     (report, latencies)
+}
+
+#[cfg(test)]
+mod tests {
+    use call_session::call::NewCall;
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_call_is_as_long_however_many_streams_it_has() {
+        let born: Timestamp = "2026-11-30T09:00:00Z".parse().unwrap();
+        let mut call = CallSummary::new(SessionId::new(), born, NewCall::inbound("+819012345678", "+81312345678"));
+        let longest = Duration::from_secs(1800);
+        assert_eq!(time_left(longest, &call, born + SignedDuration::from_secs(20)), longest, "it has rung so long");
+        call.apply(&SessionEvent::Answered.at(born));
+        for (seconds, left) in [(0, 1800), (600, 1200), (1790, 30), (4000, 30)] {
+            let now = born + SignedDuration::from_secs(seconds);
+            assert_eq!(time_left(longest, &call, now), Duration::from_secs(left), "after {seconds} s");
+        }
+        let short = Duration::from_secs(10);
+        assert_eq!(time_left(short, &call, born + SignedDuration::from_secs(60)), short);
+    }
 }

@@ -42,7 +42,15 @@ use axum::{
     extract::FromRef,
     routing::{get, post},
 };
-use call_session::{directory::Directory, handoff::TwilioTelephone, id::NodeId, live::Live, store::SessionStore};
+use call_session::{
+    call::{CallSummary, Direction, SessionEvent, Status},
+    directory::Directory,
+    handoff::TwilioTelephone,
+    id::NodeId,
+    live::Live,
+    store::{self, Query, SessionStore, Updated},
+};
+use jiff::Timestamp;
 use realtime_bridge::{realtime::openai::ConfigError, tool::ToolSet};
 use tokio::{
     net::TcpListener,
@@ -76,6 +84,9 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// The pause between two calls that are left to other servers, so that a hundred of them take five seconds.
 const BETWEEN_CALLS: Duration = Duration::from_millis(50);
+
+/// How many calls are looked at on a page.
+const PAGE: usize = 200;
 
 /// How often a server that stops looks for others.
 const LOOK_FOR_OTHERS: Duration = Duration::from_secs(1);
@@ -276,7 +287,7 @@ impl Phone {
         tracing::info!("no new calls are taken; running ones go to another server, or may end");
         draining.cancel();
         let finished = async {
-            tokio::join!(self.hand_on(), streams.finished());
+            tokio::join!(self.hand_on(), streams.finished(), self.call_off_ringing());
         };
         if timeout(settings.limits.drain, finished).await.is_err() {
             tracing::warn!("calls are still running: they are left to another server, or end with an apology");
@@ -309,10 +320,52 @@ impl Phone {
         streams.leave_one_by_one(BETWEEN_CALLS).await;
     }
 
+    /// Calls off what rings, if there is nobody to talk to those who pick up. Others look after it where they are there.
+    async fn call_off_ringing(&self) {
+        let Some(client) = &self.0.rest else { return };
+        match self.0.live.others().await {
+            Ok(0) => {}
+            Ok(_) => return,
+            // Whose calls these are is not known then.
+            Err(error) => {
+                return tracing::warn!(error = %Chain(&error), "nobody knows whether others see to what rings");
+            }
+        }
+        let mut query = Query::active().with_limit(PAGE);
+        loop {
+            let page = match self.0.store.query(&query).await {
+                Ok(page) => page,
+                Err(error) => return tracing::warn!(error = %Chain(&error), "calls that ring cannot be looked up"),
+            };
+            for call in page.calls.iter().filter(|call| rings(call)) {
+                // Written down first: whoever picks up meanwhile is hung up on, and one without a name ends when it gets it.
+                let asked = SessionEvent::EndRequested { by: "server".into() };
+                match store::update(&*self.0.store, call.id, |_| vec![asked.clone().at(Timestamp::now())]).await {
+                    Ok(Updated { session, .. }) if rings(&session.summary) => {
+                        let Some(sid) = &session.summary.call_sid else { continue };
+                        tracing::info!(call = %call.id, "a call that rings is called off: the server stops");
+                        self.call_off(client, call.id, sid).await;
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(call = %call.id, error = %Chain(&error), "a call rings on"),
+                }
+            }
+            match page.next {
+                Some(before) => query = query.with_before(before),
+                None => return,
+            }
+        }
+    }
+
     /// What the caller hears when the agent cannot speak.
     fn apologize(&self) -> Document {
         Document(Response::new().say(self.0.settings.conversation.apology()).hangup())
     }
+}
+
+/// Whether nobody has picked up a call of ours yet.
+fn rings(call: &CallSummary) -> bool {
+    call.direction == Direction::Outbound && matches!(call.status, Status::Initiated | Status::Ringing)
 }
 
 impl FromRef<Phone> for Verifier {

@@ -7,6 +7,9 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// What a [`Problem`] is sent as.
+pub(super) const CONTENT_TYPE: &str = "application/problem+json";
+
 /// Why a request was not done. The body is `{"type", "title", "status", "code", "detail"?}` and what
 /// else a code brings; programs go by `code`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +90,6 @@ impl IntoResponse for Problem {
             members: self.members.as_deref(),
         };
         let json = serde_json::to_string(&body).unwrap_or_default();
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], json).into_response()
+        (self.status, [(header::CONTENT_TYPE, CONTENT_TYPE)], json).into_response()
     }
 }

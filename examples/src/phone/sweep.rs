@@ -16,7 +16,7 @@ use call_session::{
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use super::Phone;
+use super::{Phone, dial};
 use crate::chain::Chain;
 
 /// How often is looked.
@@ -27,6 +27,10 @@ const SILENT: Duration = Duration::from_secs(90);
 
 /// How long a stream may be expected without any news before Twilio is asked: whoever hung up on the way to it is not told of.
 const EXPECTED: Duration = Duration::from_secs(20);
+
+/// The same for a call of ours without a name. It may wait for its turn to be dialled, and several times if Twilio is busy;
+/// whoever dials it looks for it much earlier when the answer is lost.
+const UNNAMED: Duration = dial::CREATED_WITHIN;
 
 /// How many calls are looked at on a page.
 const PAGE: usize = 200;
@@ -65,10 +69,14 @@ impl Asked {
     }
 }
 
-fn is_silent(call: &CallSummary) -> bool {
+fn is_silent(call: &CallSummary, now: Timestamp) -> bool {
     let expects = call.attachment().is_some_and(|attachment| attachment.node.is_none());
-    let limit = if expects { EXPECTED } else { SILENT };
-    Timestamp::now().duration_since(call.updated_at).unsigned_abs() > limit
+    let limit = match call.call_sid {
+        None => UNNAMED,
+        Some(_) if expects => EXPECTED,
+        Some(_) => SILENT,
+    };
+    now.duration_since(call.updated_at).unsigned_abs() > limit
 }
 
 impl Phone {
@@ -76,7 +84,7 @@ impl Phone {
         let mut query = Query::active().with_limit(PAGE);
         loop {
             let page = self.0.store.query(&query).await?;
-            for call in page.calls.iter().filter(|call| is_silent(call) && asked.is_due(call.id)) {
+            for call in page.calls.iter().filter(|call| is_silent(call, Timestamp::now()) && asked.is_due(call.id)) {
                 self.look_after(call).await;
             }
             match page.next {
@@ -105,5 +113,31 @@ impl Phone {
         if let Err(error) = done {
             tracing::warn!(call = %call.id, error = %Chain(&*error), "a call could not be looked after");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use call_session::call::{NewCall, SessionEvent};
+    use jiff::SignedDuration;
+    use twilio_twiml::{rest, webhook::signature::AuthToken};
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_waits_for_its_turn_is_not_lost() {
+        let account = "AC0123456789abcdef0123456789abcdef".parse().unwrap();
+        let config = rest::Config::new(account, AuthToken::new("token"));
+        let queue = Duration::from_secs(config.waiting_creates as u64) / config.creates_per_second.get();
+        let attempts = u32::try_from(config.retries).unwrap() + 1;
+        let born = "2026-11-30T09:00:00Z".parse().unwrap();
+        let mut call = CallSummary::new(SessionId::new(), born, NewCall::outbound("+81312345678", "+819012345678"));
+        let longest = SignedDuration::try_from((queue + config.timeout) * attempts).unwrap();
+        assert!(!is_silent(&call, born + longest), "it is dialled within {longest:?}");
+        assert!(is_silent(&call, born + SignedDuration::from_hours(1)));
+        // Once it has its name, its silence is news.
+        let bound = SessionEvent::Bound { call: "CAfedcba9876543210fedcba9876543210".parse().unwrap() };
+        call.apply(&bound.at(born));
+        assert!(is_silent(&call, born + SignedDuration::from_secs(91)));
     }
 }

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use call_session::{
-    call::{CallSummary, NewCall, Refused, SessionEvent, Stamped},
+    call::{CallSummary, NewCall, Refused, SessionEvent, Stamped, Status},
     id::{SessionId, StreamId},
     store::{self, CommitError, UpdateError},
 };
@@ -17,6 +17,7 @@ use twilio_twiml::{sid::AccountSid, webhook::VoiceRequest, words::AnsweredBy};
 use super::{
     Phone,
     connect::{Leg, Whose, expected},
+    ending::hang_up,
     outage::MODEL_DOWN,
 };
 use crate::{
@@ -55,7 +56,8 @@ impl Phone {
             return self.take_without_model(&request).await.into_response();
         }
         match self.admit(&request).await {
-            Ok((leg, stream, fresh)) => {
+            Ok((_, None, _)) => hang_up().into_response(),
+            Ok((leg, Some(stream), fresh)) => {
                 if fresh {
                     tracing::info!(call = %leg.call.id, "a call comes in");
                 }
@@ -70,10 +72,10 @@ impl Phone {
 
     /// Finds the session of a call that comes in, or makes it. Twilio may ask twice, and two servers at once: the call's
     /// name belongs to one session.
-    async fn admit(&self, request: &VoiceRequest) -> Result<(Leg, StreamId, bool), UpdateError> {
+    async fn admit(&self, request: &VoiceRequest) -> Result<(Leg, Option<StreamId>, bool), UpdateError> {
         let stream = StreamId::new();
         match self.create(request, Some(stream)).await {
-            Ok(call) => Ok((leg(request, call), stream, true)),
+            Ok(call) => Ok((leg(request, call), Some(stream), true)),
             Err(CommitError::CallSidTaken { owner, .. }) => {
                 let (call, stream) = self.expect(owner, vec![]).await?;
                 Ok((leg(request, call), stream, false))
@@ -133,14 +135,21 @@ impl Phone {
             }
         }
         match self.expect(call, events).await {
-            Ok((summary, stream)) => {
+            Ok((_, None)) => {
+                tracing::info!(%call, "a call was picked up that is to end");
+                if let Err(error) = self.end(call, Status::Canceled, "called-off").await {
+                    tracing::warn!(%call, error = %Chain(&error), "that a call was called off cannot be kept now");
+                }
+                hang_up().into_response()
+            }
+            Ok((summary, Some(stream))) => {
                 tracing::info!(%call, "a call of ours was picked up");
                 let leg = Leg { call: summary, sid, account };
                 self.connect(&leg, stream, self.whose().await).into_response()
             }
             Err(UpdateError::Refused(Refused::Over)) => {
                 // It was called off while it rang.
-                Document(twilio_twiml::twiml::Response::new().hangup()).into_response()
+                hang_up().into_response()
             }
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "a call that was picked up cannot be connected");
@@ -149,22 +158,23 @@ impl Phone {
         }
     }
 
-    /// The stream that the line is to open: the one that it was told of before, or a new one.
+    /// The stream that the line is to open: the one that it was told of before, or a new one; `None` where somebody has asked
+    /// for the end of the call.
     pub(super) async fn expect(
         &self,
         call: SessionId,
         events: Vec<Stamped>,
-    ) -> Result<(CallSummary, StreamId), UpdateError> {
+    ) -> Result<(CallSummary, Option<StreamId>), UpdateError> {
         let new = StreamId::new();
         let updated = store::update(&*self.0.store, call, |session| {
             let mut events = events.clone();
-            if expected(&session.summary).is_none() {
+            if expected(&session.summary).is_none() && session.summary.end_requested.is_none() {
                 events.push(SessionEvent::StreamExpected { stream: new }.at(Timestamp::now()));
             }
             events
         });
         let summary = updated.await?.session.summary;
-        let stream = expected(&summary).unwrap_or(new);
+        let stream = expected(&summary).filter(|_| summary.end_requested.is_none());
         Ok((summary, stream))
     }
 

@@ -144,6 +144,9 @@ pub struct ServerArguments {
     /// Seconds after which a call is brought to its end. [default: 1800]
     #[arg(long, env = "MAX_CALL", value_name = "SECONDS")]
     pub max_call: Option<String>,
+    /// Seconds that nobody says anything before the agent asks whether the caller is still there. [default: 10]
+    #[arg(long, env = "IDLE_LIMIT", value_name = "SECONDS")]
+    pub idle_limit: Option<String>,
     /// Seconds that running calls have to end when the server is stopped and no other takes them. [default: 60]
     #[arg(long, env = "DRAIN_LIMIT", value_name = "SECONDS")]
     pub drain_limit: Option<String>,
@@ -154,6 +157,13 @@ pub struct ServerArguments {
     /// Where calls are kept: `memory`, `sqlite:FILE`, or `postgres://…` for several servers. [default: sqlite:calls.db]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
+    /// Whether DATABASE_URL is that of a pooler in transaction mode, such as PgBouncer. [default: false]
+    #[arg(long, env = "DATABASE_POOLER", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub database_pooler: Option<String>,
+    /// The address past the pooler, on which servers tell each other of news. Without it they look for news four times a
+    /// second.
+    #[arg(long, env = "DATABASE_DIRECT_URL", value_name = "URL", hide_env_values = true)]
+    pub database_direct_url: Option<SecretString>,
     /// What requests to the API have to carry: `Authorization: Bearer TOKEN`. May be left out only where both BIND and
     /// PUBLIC_URL are on this machine: a tunnel lets others in.
     #[arg(long, env = "API_TOKEN", value_name = "TOKEN", hide_env_values = true)]

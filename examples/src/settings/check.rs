@@ -14,8 +14,8 @@ use twilio_twiml::{twiml::Voice, webhook::signature::AuthToken};
 use url::Url;
 
 use super::{
-    Arguments, Ladder, Limits, OpenAiArguments, Problems, PublicUrl, SecondModelArguments, Settings, TwilioSettings,
-    model,
+    Arguments, Ladder, Limits, OpenAiArguments, Problems, PublicUrl, SecondModelArguments, ServerArguments, Settings,
+    TwilioSettings, model,
 };
 use crate::{
     conversation::{Conversation, Language},
@@ -85,6 +85,7 @@ impl Settings {
             stream_wait: check.seconds("STREAM_WAIT", &server.stream_wait, defaults.stream_wait, LONGEST_KEEP),
             model_wait: check.seconds("MODEL_WAIT", &server.model_wait, defaults.model_wait, LONGEST_KEEP),
             max_call: check.seconds("MAX_CALL", &server.max_call, defaults.max_call, DAY),
+            idle: check.seconds("IDLE_LIMIT", &server.idle_limit, defaults.idle, DAY),
             ring: check.seconds("RING_LIMIT", &outbound.ring_limit, defaults.ring, MOST_RINGING),
             outage: check.seconds("OUTAGE_PAUSE", &second.outage_pause, defaults.outage, DAY),
             drain: check.seconds("DRAIN_LIMIT", &server.drain_limit, defaults.drain, DAY),
@@ -113,7 +114,7 @@ impl Settings {
                 "API_TOKEN is not set, but PUBLIC_URL leads others than this machine here: anybody could make calls and read them",
             );
         }
-        let database = check.database(&server.database_url);
+        let database = check.database(server);
 
         let complete = (auth_token, public_url);
         let (Some(auth_token), Some(public_url)) = complete else { return Err(check.problems()) };
@@ -195,15 +196,32 @@ impl Check {
         wanted.unwrap_or_else(|| if account { Ladder::person() } else { Ladder::default() })
     }
 
-    fn database(&mut self, url: &Option<SecretString>) -> Database {
-        match exposed(url).map(str::parse) {
+    fn database(&mut self, server: &ServerArguments) -> Database {
+        let database = match exposed(&server.database_url).map(str::parse) {
             None => Database::default(),
             Some(Ok(database)) => database,
             Some(Err(error)) => {
                 self.problem(format!("DATABASE_URL is not one: {error}"));
-                Database::default()
+                return Database::default();
             }
+        };
+        let pooler = self.parsed("DATABASE_POOLER", &server.database_pooler, "true or false").unwrap_or(false);
+        let direct = exposed(&server.database_direct_url).map(SecretString::from);
+        let Database::Postgres(mut postgres) = database else {
+            if pooler || direct.is_some() {
+                self.problem("DATABASE_POOLER and DATABASE_DIRECT_URL are for Postgres, which DATABASE_URL is not");
+            }
+            return database;
+        };
+        if direct.is_some() && !pooler {
+            self.problem("DATABASE_DIRECT_URL goes past a pooler, but DATABASE_POOLER does not say that there is one");
         }
+        (postgres.pooler, postgres.direct) = (pooler, direct);
+        // What the error says may hold the address, and with it the password.
+        if postgres.config().is_err() {
+            self.problem("DATABASE_URL or DATABASE_DIRECT_URL is no address of a Postgres database");
+        }
+        Database::Postgres(postgres)
     }
 
     fn auth_token(&mut self, token: &Option<SecretString>, local_twilio: bool) -> Option<AuthToken> {
@@ -416,6 +434,22 @@ mod tests {
         assert!(arguments.names_no_account());
         arguments.openai.openai_api_key = Some("sk-private".into());
         assert!(!arguments.names_no_account());
+    }
+
+    #[test]
+    fn a_pooler_is_one_of_postgres() {
+        let mut arguments = accounts();
+        arguments.server.database_pooler = Some("true".into());
+        assert!(problems(&arguments)[0].starts_with("DATABASE_POOLER and"));
+        arguments.server.database_url = Some("postgres://me:private@pooler.internal/calls".into());
+        arguments.server.database_direct_url = Some("postgres://me:private@db.internal/calls".into());
+        let settings = Settings::check(&arguments).unwrap();
+        let Database::Postgres(database) = &settings.database else { panic!("{:?}", settings.database) };
+        let config = format!("{:?}", database.config().unwrap());
+        assert!(config.contains("pooler: true, listens: true"), "{config}");
+        assert!(!format!("{settings:?} {config}").contains("private"));
+        arguments.server.database_pooler = None;
+        assert!(problems(&arguments)[0].starts_with("DATABASE_DIRECT_URL goes past"));
     }
 
     #[test]

@@ -16,7 +16,10 @@ pub use arguments::{
     Arguments, ConversationArguments, HandoffArguments, OpenAiArguments, OutboundArguments, SecondModelArguments,
     ServerArguments, TwilioArguments,
 };
-use realtime_bridge::realtime::{BreakerConfig, openai::OpenAiConfig};
+use realtime_bridge::{
+    realtime::{BreakerConfig, openai::OpenAiConfig},
+    relay::Idle,
+};
 use twilio_twiml::{rest, sid::AccountSid, webhook::signature::AuthToken};
 
 pub(crate) use self::{check::is_local, model::model};
@@ -131,6 +134,8 @@ pub struct Limits {
     pub model_wait: Duration,
     /// The longest call. Default: 30 minutes.
     pub max_call: Duration,
+    /// How long nobody says anything before the agent asks whether the caller is still there. Default: 10 s.
+    pub idle: Duration,
     /// How long a telephone rings. Default: 30 s, less than most machines take to pick up.
     pub ring: Duration,
     /// How long a model that is known to be down is left alone, at first. Default: 10 s.
@@ -148,6 +153,7 @@ impl Default for Limits {
             stream_wait: Duration::from_secs(10),
             model_wait: Duration::from_secs(4),
             max_call: Duration::from_secs(30 * 60),
+            idle: Idle::default().after,
             ring: Duration::from_secs(30),
             outage: BreakerConfig::default().pause,
             drain: Duration::from_secs(60),

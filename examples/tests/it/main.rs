@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 mod admission;
+mod callbacks;
 mod demo;
 mod failures;
 mod handoff;

@@ -1,7 +1,8 @@
 //! The server with a simulated Twilio and a simulated model around it.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
+use call_session::store::SessionStore;
 use call_simulator::{
     openai::{self, OpenAiSimulator, Script, SessionHandle, Settings as Manners, Timing},
     twilio::{CallOptions, CallReport, CallerScript, Event, Number, TwilioSimulator},
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) openai: Option<OpenAiSimulator>,
     pub(crate) twilio: TwilioSimulator,
     pub(crate) records: mpsc::Receiver<StreamRecord>,
+    pub(crate) store: Arc<dyn SessionStore>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinSet<io::Result<()>>,
 }
@@ -83,13 +85,13 @@ impl World {
         let (sender, records) = mpsc::channel(8);
         let parts = Parts::new(settings.database.open().await.unwrap(), inbound::tools()).with_records(sender);
         let server = Phone::new(settings, parts).unwrap();
-        let router = server.router();
+        let (router, store) = (server.router(), Arc::clone(server.store()));
         let (stop, stopped) = oneshot::channel::<()>();
         let mut serving = JoinSet::new();
         serving.spawn(Box::pin(server.serve(listener, router, async {
             let _ = stopped.await;
         })));
-        Self { url, openai: None, twilio, records, stop: Some(stop), serving }
+        Self { url, openai: None, twilio, records, store, stop: Some(stop), serving }
     }
 
     pub(crate) async fn call(&self, caller: CallerScript) -> CallReport {

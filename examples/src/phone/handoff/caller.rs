@@ -10,7 +10,7 @@ use twilio_twiml::twiml::Response;
 use super::documents;
 use crate::{
     chain::Chain,
-    phone::{Phone, connect::Leg, outage::MODEL_DOWN},
+    phone::{Phone, connect::Leg, ending::hang_up, outage::MODEL_DOWN},
     web::Document,
 };
 
@@ -72,6 +72,7 @@ impl Phone {
             return Ok(self.apologize());
         }
         let (call, stream) = self.expect(leg.call.id, vec![]).await?;
+        let Some(stream) = stream else { return Ok(hang_up()) };
         Ok(self.connect(&Leg { call, ..leg }, stream, self.whose().await))
     }
 }

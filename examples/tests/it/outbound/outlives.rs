@@ -9,14 +9,16 @@ use std::{
 
 use async_trait::async_trait;
 use call_session::{
-    call::{CallSession, Outcome, Speaker, Status, ToolOutcome},
+    call::{CallSession, Line, Outcome, Speaker, Status, ToolOutcome},
     directory::Directory,
+    id::NodeId,
+    live::{Board, postgres::PostgresBoard},
     store::{Query, SessionStore, postgres::PostgresStore, sqlite::SqliteStore},
 };
 use call_simulator::{
     audio::fixtures::en,
     openai::{Answer, Script},
-    twilio::{CallEnd, CallReport, CallerScript, Event, PhoneScript},
+    twilio::{CallEnd, CallReport, CallerScript, Cue, Event, PhoneScript},
 };
 use examples::{
     outbound,
@@ -29,10 +31,10 @@ use realtime_bridge::{
     tool::{RawTool, ToolContext, ToolError, ToolOptions, ToolPolicy},
 };
 use serde_json::json;
-use tokio::process::Command;
+use tokio::{process::Command, time::timeout};
 use twilio_twiml::sid::CallSid;
 
-use super::world::{World, all_over, lengthy, new_folder};
+use super::world::{PATIENCE, World, all_over, lengthy, new_folder};
 
 /// Where bookings are written down, and where it is said that they may come to their end.
 pub(super) const FOLDER: &str = "BOOKINGS";
@@ -105,10 +107,9 @@ fn silence(report: &CallReport) -> Option<Duration> {
     again.map(|speech| speech.start - asked.at)
 }
 
-/// Twenty people who listen to the greeting, wait, and say goodbye.
-async fn call_twenty(world: &World, store: &dyn SessionStore, directory: &dyn Directory) -> Vec<CallSid> {
-    // The wait is shorter than the silence after which the agent asks whether anybody is there.
-    let talk = CallerScript::new().until_hears(en::AGENT_GREETING).pause(Duration::from_secs(9)).say(en::CALLER_THANKS);
+/// Twenty people who listen to the greeting, wait for the sign, and say goodbye.
+async fn call_twenty(world: &World, store: &dyn SessionStore, directory: &dyn Directory, go: &Cue) -> Vec<CallSid> {
+    let talk = CallerScript::new().until_hears(en::AGENT_GREETING).until_cue(go).say(en::CALLER_THANKS);
     let calls = call_all(world, directory, talk).await;
     wait_for_greetings(store, 20).await;
     calls
@@ -129,17 +130,44 @@ async fn wait_for_greetings(store: &dyn SessionStore, calls: usize) {
 
 /// Waits until it is so with as many active calls.
 async fn wait_for(store: &dyn SessionStore, calls: usize, so: impl Fn(&CallSession) -> bool) {
-    loop {
-        let position = store.feed_end().await.unwrap();
-        let mut count = 0;
-        for call in store.query(&Query::active().with_limit(100)).await.unwrap().calls {
-            count += usize::from(so(&store.load(call.id).await.unwrap().unwrap()));
+    let so = async {
+        loop {
+            let position = store.feed_end().await.unwrap();
+            let mut count = 0;
+            for call in store.query(&Query::active().with_limit(100)).await.unwrap().calls {
+                count += usize::from(so(&store.load(call.id).await.unwrap().unwrap()));
+            }
+            if count == calls {
+                return;
+            }
+            store.feed_moved(position).await;
         }
-        if count == calls {
-            return;
+    };
+    timeout(PATIENCE, so).await.unwrap();
+}
+
+/// The server that is there, once it has said so.
+async fn the_only_server(store: &PostgresStore) -> NodeId {
+    let board = PostgresBoard::new(store.postgres().clone());
+    let there = async {
+        loop {
+            if let [(node, true)] = &board.nodes().await.unwrap()[..] {
+                return node.clone();
+            }
+            tokio::task::yield_now().await;
         }
-        store.feed_moved(position).await;
-    }
+    };
+    timeout(PATIENCE, there).await.unwrap()
+}
+
+/// Waits until all calls are with servers that took them on, and the agent speaks on each.
+async fn wait_for_return(store: &dyn SessionStore, calls: usize, gone: &NodeId) {
+    wait_for(store, calls, |call| {
+        let now = call.summary.attachment().map(|attachment| attachment.stream);
+        let spoke = call.transcript.iter().any(|line| line.speaker == Speaker::Agent && line.stream == now);
+        spoke && call.summary.node().is_some_and(|node| node != gone)
+    })
+    .await;
 }
 
 /// How long those were in silence whose server went away; and that all came to a good end, with all that was said.
@@ -173,30 +201,38 @@ async fn callers_go_on_talking_when_their_server_is_killed() {
     let world = World::talking(database.url().to_owned(), books()).await;
     let store = PostgresStore::connect(database.url()).await.unwrap();
     let mut first = world.serve_with_bookings(0, &folder).await;
+    let gone = the_only_server(&store).await;
     let _second = world.serve_with_bookings(1, &folder).await;
     // Whoever is cut off is asked to say the last again.
+    let go = Cue::new();
     let talk = CallerScript::new()
         .until_agent_finishes()
         .say(en::CALLER_HOURS)
         .until_agent_finishes()
-        .pause(Duration::from_secs(4))
+        .until_cue(&go)
         .say(en::CALLER_THANKS)
         .until_agent_finishes()
         .say(en::CALLER_THANKS);
     let calls = call_all(&world, &store, talk).await;
-    wait_for(&store, 20, |call| !call.tools.is_empty()).await;
+    let asked = |line: &Line| line.complete && line.heard == en::CALLER_HOURS.transcript;
+    wait_for(&store, 20, |call| !call.tools.is_empty() && call.transcript.iter().any(asked)).await;
     // They are written down before they begin.
-    let begun = loop {
-        let mut begun = bookings(&folder);
-        begun.sort_unstable();
-        begun.dedup();
-        if begun.len() == 20 {
-            break begun;
+    let begun = async {
+        loop {
+            let mut begun = bookings(&folder);
+            begun.sort_unstable();
+            begun.dedup();
+            if begun.len() == 20 {
+                return begun;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     };
+    let begun = timeout(PATIENCE, begun).await.unwrap();
     first.kill().await.unwrap();
     std::fs::write(folder.join("go-on"), "").unwrap();
+    wait_for_return(&store, 20, &gone).await;
+    go.give();
     let silences = check_all_went_on(&world, &store, &calls).await;
     assert!(silences.iter().all(|silence| *silence < Duration::from_secs(3)), "{silences:?}");
 
@@ -208,6 +244,7 @@ async fn callers_go_on_talking_when_their_server_is_killed() {
         let session = store.load(call.id).await.unwrap().unwrap();
         let runs: Vec<_> = session.tools.iter().filter(|run| begun.contains(&run.key)).collect();
         assert_eq!(runs.len(), 1, "each effect is in the journal of its call");
+        assert!(session.transcript.iter().any(asked), "what was said just before is there: {:?}", session.transcript);
         unknown += usize::from(runs[0].outcome.is_none());
         done += usize::from(runs[0].outcome == Some(ToolOutcome::Done));
     }
@@ -223,13 +260,17 @@ async fn callers_go_on_talking_when_their_server_is_deployed_anew() {
     // The balancer of this world looks fifty times a second.
     let settings = [("MACHINE", "ignore"), ("DRAIN_NOTICE", "0.3")];
     let mut first = world.serve(0, &settings).await;
+    let gone = the_only_server(&store).await;
     let _second = world.serve(1, &settings).await;
-    let calls = call_twenty(&world, &store, &store).await;
+    let go = Cue::new();
+    let calls = call_twenty(&world, &store, &store, &go).await;
     let pid = first.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     assert!(first.wait().await.unwrap().success(), "it stops by itself");
     let active = store.query(&Query::active().with_limit(100)).await.unwrap().calls.len();
     assert_eq!(active, 20, "it does not wait for calls that others can have");
+    wait_for_return(&store, 20, &gone).await;
+    go.give();
     let silences = check_all_went_on(&world, &store, &calls).await;
     assert!(silences.iter().all(|silence| *silence < Duration::from_secs(1)), "{silences:?}");
 }
@@ -241,9 +282,14 @@ async fn callers_go_on_talking_when_the_only_server_is_killed_and_started_again(
     let world = World::new(format!("sqlite:{}", path.display())).await;
     let store = SqliteStore::open(&path).await.unwrap();
     let mut server = world.serve(0, &[("MACHINE", "ignore")]).await;
-    let calls = call_twenty(&world, &store, &store).await;
+    let go = Cue::new();
+    let calls = call_twenty(&world, &store, &store, &go).await;
+    let one = store.query(&Query::active()).await.unwrap().calls.remove(0);
+    let gone = one.node().unwrap().clone();
     server.kill().await.unwrap();
     let _server = world.serve(0, &[("MACHINE", "ignore")]).await;
+    wait_for_return(&store, 20, &gone).await;
+    go.give();
     let silences = check_all_went_on(&world, &store, &calls).await;
     assert_eq!(silences.len(), 20);
     store.close().await;
@@ -256,12 +302,13 @@ async fn callers_do_not_notice_that_postgres_is_away() {
     let mut database = throwaway_postgres::Database::alone().unwrap();
     let world = World::talking(database.url().to_owned(), lengthy()).await;
     let store = PostgresStore::connect(database.url()).await.unwrap();
+    let (away, back) = (Cue::new(), Cue::new());
     let talk = CallerScript::new()
         .until_hears(en::AGENT_GREETING)
-        .pause(Duration::from_secs(9))
+        .until_cue(&away)
         .say(en::CALLER_HOURS)
         .until_hears(en::AGENT_HOURS)
-        .pause(Duration::from_secs(9))
+        .until_cue(&back)
         .say(en::CALLER_THANKS);
     let _server = world.serve(0, &[("MACHINE", "ignore")]).await;
     let customers = world.customers(&store, std::iter::repeat_n(PhoneScript::answers(talk), 10)).await;
@@ -270,8 +317,10 @@ async fn callers_do_not_notice_that_postgres_is_away() {
 
     let server = database.server().unwrap();
     server.stop().unwrap();
+    away.give();
     tokio::time::sleep(Duration::from_secs(20)).await;
     server.start_again().unwrap();
+    back.give();
 
     for answer in &started {
         let sid = answer["twilioCallSid"].as_str().unwrap().parse().unwrap();

@@ -1,13 +1,14 @@
 //! A simulated world around servers that are processes of their own.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
 use call_session::{
-    call::{Outcome, Status},
+    call::{CallSummary, Outcome, Status},
     directory::{Customer, Directory, Seed},
     store::{Query, SessionStore},
 };
@@ -23,11 +24,15 @@ use tokio::{
     process::{Child, Command},
     sync::watch,
     task::JoinSet,
+    time::timeout,
 };
 use twilio_twiml::phone::E164;
 
 use super::balancer::{balance, check_health, two_ports};
 use crate::world::{ACCOUNT, TOKEN};
+
+/// How long anything may take on a busy machine. Only a test that fails waits so long.
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A simulated world around servers that are processes of their own, behind one address.
 pub(super) struct World {
@@ -36,8 +41,10 @@ pub(super) struct World {
     pub(super) twilio: TwilioSimulator,
     base_url: String,
     database_url: String,
+    /// Where servers log to, instead of where the test does.
+    pub(super) log: Option<PathBuf>,
     /// Where the servers listen, behind the address; those that are dead are passed over.
-    backends: [u16; 2],
+    pub(super) backends: [u16; 2],
     _tasks: JoinSet<()>,
 }
 
@@ -77,7 +84,7 @@ impl World {
         let (sender, ready) = watch::channel([false; 2]);
         tasks.spawn(check_health(backends, sender));
         tasks.spawn(balance(listener, backends, ready));
-        Self { url, openai, twilio, base_url, database_url, backends, _tasks: tasks }
+        Self { url, openai, twilio, base_url, database_url, backends, log: None, _tasks: tasks }
     }
 
     /// Starts a server as a process, and waits until it takes calls.
@@ -105,10 +112,12 @@ impl World {
             .env("DATABASE_URL", &self.database_url)
             .env("BIND", &bind)
             .env("RING_LIMIT", "3")
+            // On a busy machine callers may wait for each other for long.
+            .env("IDLE_LIMIT", "300")
             .env("TWILIO_CALLS_PER_SECOND", "50")
             .envs(environment.iter().copied())
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(self.log.as_ref().map_or_else(Stdio::inherit, |log| File::create(log).unwrap().into()))
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -139,10 +148,15 @@ impl World {
 
     pub(super) async fn start(&self, customer: &str) -> Value {
         let wanted = json!({ "customerId": customer, "agentId": "sato" });
-        let answer = reqwest::Client::new().post(format!("{}/api/calls/start", self.url)).json(&wanted).send();
-        let answer = answer.await.unwrap();
-        assert_eq!(answer.status().as_u16(), 201);
-        answer.json().await.unwrap()
+        let (status, answer) = self.post("/api/calls/start", &wanted).await;
+        assert_eq!(status, 201, "{answer}");
+        answer
+    }
+
+    /// Posts this to the API, and gives the status and what is answered.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let answer = reqwest::Client::new().post(format!("{}{path}", self.url)).json(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 }
 
@@ -152,14 +166,31 @@ pub(super) fn new_folder() -> PathBuf {
     folder
 }
 
+/// Waits until there is a call of which this is so.
+pub(super) async fn wait_for_call(store: &dyn SessionStore, so: impl Fn(&CallSummary) -> bool) {
+    let found = async {
+        loop {
+            let position = store.feed_end().await.unwrap();
+            if store.query(&Query::default().with_limit(100)).await.unwrap().calls.iter().any(&so) {
+                return;
+            }
+            store.feed_moved(position).await;
+        }
+    };
+    timeout(PATIENCE, found).await.unwrap();
+}
+
 /// Waits until no call is active, and gives each call's status and outcome.
 pub(super) async fn all_over(store: &dyn SessionStore, calls: usize) -> Vec<(Status, Option<Outcome>)> {
-    loop {
-        let position = store.feed_end().await.unwrap();
-        let page = store.query(&Query::default().with_limit(1000)).await.unwrap();
-        if page.calls.len() == calls && page.calls.iter().all(|call| call.status.is_terminal()) {
-            return page.calls.iter().map(|call| (call.status, call.outcome)).collect();
+    let over = async {
+        loop {
+            let position = store.feed_end().await.unwrap();
+            let page = store.query(&Query::default().with_limit(1000)).await.unwrap();
+            if page.calls.len() == calls && page.calls.iter().all(|call| call.status.is_terminal()) {
+                return page.calls.iter().map(|call| (call.status, call.outcome)).collect();
+            }
+            store.feed_moved(position).await;
         }
-        store.feed_moved(position).await;
-    }
+    };
+    timeout(PATIENCE, over).await.unwrap()
 }
