@@ -26,14 +26,14 @@ use twilio_twiml::{
 use super::{super::connect::Leg, documents};
 use crate::{chain::Chain, phone::Phone, settings::PublicUrl, web::Signed};
 
-/// The addresses of the doors.
+/// The addresses of the doors. All may be asked twice, so that another server answers when one dies in the middle.
 #[derive(Debug, Clone)]
 pub(in crate::phone) struct Doors(pub(in crate::phone) PublicUrl);
 
 impl Doors {
     /// Where the caller's leg asks what comes next when its room, or its direct dial, is over.
     pub(super) fn left(&self, call: SessionId) -> String {
-        self.0.to(&format!("/api/twilio/handoff-left/{call}"))
+        self.0.webhook(&format!("/api/twilio/handoff-left/{call}"))
     }
 
     /// Where a person's answer to the briefing goes.
@@ -43,17 +43,17 @@ impl Doors {
 
     /// Where it is told what happens in a room.
     pub(super) fn conference(&self, call: SessionId) -> String {
-        self.0.to(&format!("/api/twilio/conference/{call}"))
+        self.0.webhook(&format!("/api/twilio/conference/{call}"))
     }
 
     fn of_leg(&self, door: &str, call: SessionId, leg: LegId) -> String {
-        self.0.to(&format!("/api/twilio/handoff-{door}/{call}/{leg}"))
+        self.0.webhook(&format!("/api/twilio/handoff-{door}/{call}/{leg}"))
     }
 }
 
 impl HandoffDoors for Doors {
     fn caller(&self, session: SessionId) -> String {
-        self.0.to(&format!("/api/twilio/handoff-redirect/{session}"))
+        self.0.webhook(&format!("/api/twilio/handoff-redirect/{session}"))
     }
 
     fn leg(&self, session: SessionId, leg: LegId) -> String {
