@@ -25,6 +25,9 @@ async fn a_request_that_goes_wrong_keeps_nobody_from_talking() {
         // The stream has stopped, and the caller is in the room, before the answer.
         (Operation::UpdateCall, RestFault::AnswerLate(SOON)),
         (Operation::UpdateCall, RestFault::Late(SOON)),
+        // No answer ever comes, though it is done: nobody waits for it for long.
+        (Operation::UpdateCall, RestFault::NeverAnswered),
+        (Operation::CreateCall, RestFault::NeverAnswered),
         (Operation::CreateCall, RestFault::AnswerLost),
         (Operation::CreateCall, failed(true)),
         // The person presses a key before it is known what their call is named.
