@@ -171,7 +171,8 @@ pub struct OutboundArguments {
     /// Seconds that a telephone rings before the call counts as not answered, 5 s more or less. [default: 30]
     #[arg(long, env = "RING_LIMIT", value_name = "SECONDS")]
     pub ring_limit: Option<String>,
-    /// Whether Twilio records the call, each side on a channel of its own. [default: false]
+    /// Whether Twilio records calls, those that come in as well, each side on a channel of its own; also while the caller is with
+    /// a person. [default: false]
     #[arg(long, env = "RECORD", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub record: Option<String>,
 }

@@ -5,5 +5,6 @@ mod outage;
 mod races;
 mod requests;
 mod stories;
+mod recording;
 mod supervisors;
 mod world;
