@@ -21,7 +21,7 @@ use realtime_bridge::{
 };
 use twilio_twiml::twiml::{self, Say, Voice};
 
-pub use self::handoff::WhyNot;
+pub use self::handoff::{Offer, WhyNot};
 use self::words::Words;
 
 /// The language that is spoken.
@@ -79,6 +79,8 @@ pub struct Conversation {
     pub language: Language,
     /// Twilio's voice, which apologises when the agent cannot speak.
     pub say_voice: Voice,
+    /// What is offered to a caller whom no person can have now.
+    pub offer: Offer,
     /// What a call of ours is about; `None` when the agent answers.
     pub calling: Option<ConversationSettings>,
 }
@@ -93,6 +95,7 @@ impl Conversation {
             representative: words.representative.into(),
             language,
             say_voice: words.say_voice.into(),
+            offer: Offer::default(),
             calling: None,
         }
     }

@@ -18,7 +18,7 @@ use super::{
     model,
 };
 use crate::{
-    conversation::{Conversation, Language},
+    conversation::{Conversation, Language, Offer},
     database::Database,
     model::LONGEST_KEEP,
     phone::api::ApiToken,
@@ -79,6 +79,7 @@ impl Settings {
         let language = check.parsed("CONVERSATION_LANGUAGE", &conversation.language, "ja-JP or en-US");
         let mut talk = Conversation::new(language.unwrap_or(Language::Japanese));
         talk.company = given(&conversation.company).map_or(talk.company, str::to_owned);
+        talk.offer = given(&handoff.handoff_offer).map_or(talk.offer, Offer::from);
         talk.representative = given(&conversation.representative).map_or(talk.representative, str::to_owned);
         talk.say_voice = given(&twilio.twilio_say_voice).map_or(talk.say_voice, Voice::from);
 
