@@ -151,7 +151,7 @@ async fn leg(
     let told = phone.told(call, |session| pure::answer_leg(session, leg, &sid, by.as_ref())).instrument(span).await;
     let place = told.as_ref().map(|updated| pure::leg_place(&updated.session.summary, leg, &sid));
     match (&told, place) {
-        (Ok(updated), Ok(place)) => documents::leg(&phone, &updated.session.summary, leg, place, false).into_response(),
+        (Ok(updated), Ok(place)) => documents::leg(&phone, &updated.session, leg, place, false).into_response(),
         (Err(error), _) | (_, Err(error)) => unknown_leg(&phone, error),
     }
 }
@@ -174,7 +174,7 @@ async fn verdict(
             if place == LegPlace::Gone && answer == Verdict::Decline {
                 return documents::declined(&phone, call, leg).into_response();
             }
-            documents::leg(&phone, call, leg, place, true).into_response()
+            documents::leg(&phone, &updated.session, leg, place, true).into_response()
         }
         Err(error) => unknown_leg(&phone, &error),
     }

@@ -25,7 +25,7 @@ mod tool;
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use call_session::{
-    call::{CallSession, CallSummary, HandoffEvent, HandoffMode, Refused, SessionEvent, Status},
+    call::{CallSession, CallSummary, Direction, HandoffEvent, HandoffMode, Refused, SessionEvent, Status},
     handoff::{
         self as pure, AfterPerson, Ask, Company, ConferenceRedirect, HandoffPlan, HandoffSettings, HandoffStrategy,
         NoOne, Wanted, WarmTransfer,
@@ -265,10 +265,15 @@ impl Phone {
     async fn handoff_settings(&self, session: &CallSession, ask: &HandOver) -> Result<HandoffSettings, StoreError> {
         let talk = self.0.settings.conversation.of(&session.summary);
         let mut settings = self.0.settings.handoff.settings(talk.handoff_farewell());
-        if let Some(customer) = &session.summary.customer
-            && let Some(customer) = self.0.directory.customer(customer).await?
-        {
-            settings = settings.with_caller(customer.name);
+        let call = &session.summary;
+        let customer = match &call.customer {
+            Some(customer) => self.0.directory.customer(customer).await?,
+            None => None,
+        };
+        let name = customer.map(|customer| customer.name).filter(|name| !name.trim().is_empty());
+        let other = if call.direction == Direction::Inbound { &call.from } else { &call.to };
+        if let Some(caller) = name.or_else(|| other.phone().map(|number| talk.unnamed(number))) {
+            settings = settings.with_caller(caller);
         }
         if ask.without_agent {
             let url = match &settings.company {
