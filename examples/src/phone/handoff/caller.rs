@@ -72,7 +72,11 @@ impl Phone {
             return Ok(self.apologize());
         }
         let (call, stream) = self.expect(leg.call.id, vec![]).await?;
-        Ok(self.connect(&Leg { call, ..leg }, stream, self.whose().await))
+        let talk = self.0.settings.conversation.of(&call);
+        let Document(mut document) = self.connect(&Leg { call, ..leg }, stream, self.whose().await);
+        // Who comes from a person, or from music, hears something while the model's session is being opened.
+        document.verbs.insert(0, talk.handoff_wait().into());
+        Ok(Document(document))
     }
 }
 
