@@ -45,7 +45,7 @@ use twilio_twiml::{
     sid::CallSid,
 };
 
-pub use self::view::{CallView, HandoffView, LegView, LineView, ToolView};
+pub use self::view::{CallView, HandoffView, LegView, LineView, SupervisorView, ToolView};
 use super::{Phone, Problem, dial::DialError, feed, handoff, keys::KeysError};
 use crate::chain::Chain;
 
@@ -106,7 +106,7 @@ async fn authorize(State(api): State<Api>, request: Request, next: Next) -> Resp
 }
 
 /// The call that a path names. What is no name is the name of no call.
-struct CallName(SessionId);
+pub(super) struct CallName(pub(super) SessionId);
 
 impl<S: Send + Sync> FromRequestParts<S> for CallName {
     type Rejection = Problem;

@@ -1,12 +1,6 @@
 //! The doors by which people and programs hand a caller over, and take one back.
 
-use axum::{
-    Json, Router,
-    body::Bytes,
-    extract::{Path, State},
-    http::StatusCode,
-    routing::post,
-};
+use axum::{Json, Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use call_session::{
     call::{HandoffMode, Refused, Status},
     handoff::Wanted,
@@ -22,7 +16,7 @@ use crate::{
     conversation::Language,
     phone::{
         Phone, Problem,
-        api::{Api, bad_body, not_updated},
+        api::{Api, CallName, bad_body, not_updated},
     },
 };
 
@@ -59,7 +53,7 @@ struct Begun {
 
 async fn hand_over(
     State(phone): State<Phone>,
-    Path(call): Path<SessionId>,
+    CallName(call): CallName,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Begun>), Problem> {
     let wish = if body.is_empty() {
@@ -74,7 +68,7 @@ async fn hand_over(
     Ok((StatusCode::ACCEPTED, Json(Begun { call_id: call, status: summary.status, mode })))
 }
 
-async fn take_back(State(phone): State<Phone>, Path(call): Path<SessionId>) -> Result<StatusCode, Problem> {
+async fn take_back(State(phone): State<Phone>, CallName(call): CallName) -> Result<StatusCode, Problem> {
     let summary = phone.look_up(call).await?;
     if summary.status.is_terminal() {
         return Err(Problem::over());
