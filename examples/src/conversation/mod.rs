@@ -15,7 +15,7 @@ use std::{str::FromStr, time::Duration};
 
 use call_session::call::{CallSummary, ConversationSettings, Direction};
 use realtime_bridge::{
-    realtime::{SessionConfig, Transcription},
+    realtime::{SessionConfig, Transcription, TurnDetection, TurnOwner},
     relay::{CallConfig, Greeting, Prompts},
     tool::ToolSet,
 };
@@ -140,14 +140,26 @@ impl Conversation {
     /// How the model listens, thinks and speaks.
     #[must_use]
     pub fn session(&self, voice: &str, tools: &ToolSet) -> SessionConfig {
-        let transcription = Transcription::default()
-            .with_languages(vec![self.language.words().code.into()])
-            .with_keywords(vec![self.company.clone(), self.representative.clone()]);
         SessionConfig::default()
             .with_instructions(self.instructions())
             .with_voice(voice)
-            .with_transcription(Some(transcription))
+            .with_transcription(Some(self.transcription()))
             .with_tools(tools.specs())
+    }
+
+    /// How a model listens that only writes down what is said. It never answers by itself, and nobody asks it.
+    #[must_use]
+    pub fn listening(&self, voice: &str) -> SessionConfig {
+        SessionConfig::default()
+            .with_voice(voice)
+            .with_transcription(Some(self.transcription()))
+            .with_turn_detection(TurnDetection::server_vad().with_owner(TurnOwner::Bridge))
+    }
+
+    fn transcription(&self) -> Transcription {
+        Transcription::default()
+            .with_languages(vec![self.language.words().code.into()])
+            .with_keywords(vec![self.company.clone(), self.representative.clone()])
     }
 
     /// How the call is led.

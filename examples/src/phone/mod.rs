@@ -58,7 +58,7 @@ use twilio_twiml::{
 
 use self::{
     connect::Whose,
-    handoff::{Doors, Runs, Strategies, Targets},
+    handoff::{Doors, NoteTakers, Runs, Strategies, Targets},
     models::Models,
     streams::Streams,
 };
@@ -169,6 +169,8 @@ struct State {
     telephone: Option<Arc<TwilioTelephone>>,
     /// The handoffs that this server performs.
     runs: Runs,
+    /// Who writes down here what callers and persons say.
+    note_takers: NoteTakers,
     /// Whether the model can press keys.
     keys: bool,
     /// Twilio's API, if there is an account to ask it with.
@@ -211,6 +213,7 @@ impl Phone {
             doors,
             telephone,
             runs: Runs::default(),
+            note_takers: NoteTakers::default(),
             keys: parts.keys && rest.is_some(),
             rest,
             store: parts.database.store,

@@ -340,12 +340,13 @@ mod tests {
         arguments.handoff.handoff_after = Some("hang-up".into());
         arguments.handoff.handoff_ring = Some("0".into());
         arguments.handoff.handoff_from = Some("here".into());
+        arguments.handoff.handoff_notes = Some("perhaps".into());
         let told = problems(&arguments);
-        for name in ["MODE", "COMPANY", "MUSIC", "AFTER", "RING", "FROM"] {
+        for name in ["MODE", "COMPANY", "MUSIC", "AFTER", "RING", "FROM", "NOTES"] {
             let name = format!("HANDOFF_{name} is");
             assert_eq!(told.iter().filter(|told| told.starts_with(&name)).count(), 1, "{name} in {told:#?}");
         }
-        assert_eq!(told.len(), 6);
+        assert_eq!(told.len(), 7);
     }
 
     #[test]

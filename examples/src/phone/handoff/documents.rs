@@ -31,15 +31,16 @@ pub(super) fn ask_again(doors: &Doors, talk: &Conversation, call: SessionId) -> 
     Document(Response::new().say(talk.handoff_wait()).pause(Pause::new(ASK_AGAIN)).redirect(doors.caller(call)))
 }
 
-/// The room. Whoever leaves it, caller or person, ends it for both, so that nobody waits there alone.
-pub(super) fn caller_in_room(doors: &Doors, call: &CallSummary, plan: &HandoffPlan) -> Document {
+/// The room, after what runs `beside` it. Whoever leaves it, caller or person, ends it for both, so that nobody waits there
+/// alone.
+pub(super) fn caller_in_room(beside: Response, doors: &Doors, call: &CallSummary, plan: &HandoffPlan) -> Document {
     let mut room = room(doors, call.id, "caller".into());
     if let Company::Music { url: Some(url) } = &plan.company {
         // A file is cached when it is got.
         room = room.wait_url(url.as_str()).wait_method(Method::Get);
     }
     let dial = Dial::to(room).action(doors.left(call.id));
-    Document(Response::new().dial(dial))
+    Document(beside.dial(dial))
 }
 
 fn room(doors: &Doors, call: SessionId, label: String) -> Conference {
@@ -57,8 +58,15 @@ fn room(doors: &Doors, call: SessionId, label: String) -> Conference {
         ])
 }
 
-/// The caller's own leg dials the person.
-pub(super) fn direct(doors: &Doors, call: SessionId, leg: LegId, plan: &HandoffPlan, to: &Candidate) -> Document {
+/// The caller's own leg dials the person, with what runs `beside` that.
+pub(super) fn direct(
+    beside: Response,
+    doors: &Doors,
+    call: SessionId,
+    leg: LegId,
+    plan: &HandoffPlan,
+    to: &Candidate,
+) -> Document {
     let (document, status) = (doors.leg(call, leg), doors.leg_status(call, leg));
     let events = [CallEvent::Initiated, CallEvent::Ringing, CallEvent::Answered, CallEvent::Completed];
     let machine = plan.detect_machines.then_some(MachineDetection::Enable);
@@ -83,7 +91,7 @@ pub(super) fn direct(doors: &Doors, call: SessionId, leg: LegId, plan: &HandoffP
         }
     };
     let dial = Dial::to(party).action(doors.left(call)).caller_id(plan.from.clone()).timeout(plan.limits.ring);
-    Document(Response::new().dial(dial))
+    Document(beside.dial(dial))
 }
 
 /// What a person's leg is told. `again` when the briefing was heard before.
@@ -125,14 +133,6 @@ pub(super) fn leg(phone: &Phone, session: &CallSession, leg: LegId, place: LegPl
     }
 }
 
-/// The room, for somebody who is there besides: it neither begins nor ends with them. Nothing if there is nobody to whisper
-/// to, since the caller would hear it.
-fn supervisor(call: &CallSummary, leg: LegId, role: SupervisorRole) -> Option<Document> {
-    let room = Conference::new(room_name(call.id))
-        .start_conference_on_enter(false)
-        .end_conference_on_exit(false)
-        .muted(role == SupervisorRole::Listen)
-        .beep(Beep::Never)
 /// What is known now: the caller may have said more since a person was asked for.
 fn briefing(session: &CallSession, plan: &HandoffPlan) -> Briefing {
     let mut briefing = plan.briefing.clone();
@@ -156,6 +156,14 @@ fn briefing(session: &CallSession, plan: &HandoffPlan) -> Briefing {
     briefing
 }
 
+/// The room, for somebody who is there besides: it neither begins nor ends with them. Nothing if there is nobody to whisper
+/// to, since the caller would hear it.
+fn supervisor(call: &CallSummary, leg: LegId, role: SupervisorRole) -> Option<Document> {
+    let room = Conference::new(room_name(call.id))
+        .start_conference_on_enter(false)
+        .end_conference_on_exit(false)
+        .muted(role == SupervisorRole::Listen)
+        .beep(Beep::Never)
         .participant_label(format!("supervisor-{leg}"));
     let room = if role == SupervisorRole::Whisper { room.coach(coached(call)?) } else { room };
     Some(Document(Response::new().dial(Dial::to(room))))

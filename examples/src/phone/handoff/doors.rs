@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use call_session::{
     call::{CallSession, SessionEvent},
@@ -23,7 +23,7 @@ use twilio_twiml::{
     words::CallStatus,
 };
 
-use super::{super::connect::Leg, documents};
+use super::{super::connect::Leg, documents, notes};
 use crate::{chain::Chain, phone::Phone, settings::PublicUrl, web::Signed};
 
 /// The addresses of the doors. All may be asked twice, so that another server answers when one dies in the middle.
@@ -79,6 +79,7 @@ pub(in crate::phone) fn routes() -> Router<Phone> {
         .route("/api/twilio/handoff-status/{call}/{leg}", post(leg_status))
         .route("/api/twilio/handoff-machine/{call}/{leg}", post(leg_machine))
         .route("/api/twilio/conference/{call}", post(conference))
+        .route("/api/twilio/handoff-notes/{call}/{stream}", get(notes::notes))
 }
 
 /// The caller's leg wants its document.

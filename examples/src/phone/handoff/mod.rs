@@ -9,6 +9,7 @@
 //! | `POST /api/twilio/handoff-status/{call}/{leg}` | what became of a person's leg |
 //! | `POST /api/twilio/handoff-machine/{call}/{leg}` | who, or what, picked up |
 //! | `POST /api/twilio/conference/{call}` | what happens in the room |
+//! | `GET /api/twilio/handoff-notes/{call}/{stream}` | a copy of what caller and person say, a WebSocket |
 //!
 //! What a leg hears follows from the call as it is kept, so that any server answers at any of these doors.
 
@@ -17,6 +18,7 @@ pub(super) mod api;
 mod caller;
 mod documents;
 mod doors;
+mod notes;
 mod people;
 mod runner;
 mod supervise;
@@ -39,6 +41,7 @@ pub use self::people::Absent;
 pub(super) use self::{
     caller::leads_elsewhere,
     doors::{Doors, routes},
+    notes::NoteTakers,
     runner::{Runs, watch},
     tool::Targets,
 };

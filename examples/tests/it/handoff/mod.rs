@@ -2,6 +2,7 @@
 
 mod deaths;
 mod outage;
+mod notes;
 mod races;
 mod requests;
 mod stories;

@@ -79,13 +79,32 @@ impl World {
 
     pub(super) async fn planned(script: Script, strategies: Strategies, change: impl FnOnce(&mut Arguments)) -> Self {
         let manners = Manners::default().with_timing(Timing::brisk());
-        let openai = OpenAiSimulator::builder().script(script).settings(manners).start().await.unwrap();
+        let openai = OpenAiSimulator::builder().script(script).first_scripts(first).settings(manners).start();
+        let openai = openai.await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let voice_url = format!("{url}/api/twilio/voice").parse().unwrap();
         let number = Number::new("+815012345678".parse().unwrap(), voice_url);
         let account = ACCOUNT.parse().unwrap();
         let twilio = TwilioSimulator::builder().account_sid(account).auth_token(TOKEN).number(number).start().unwrap();
+        Self::made(script, Vec::new(), strategies, change).await
+    }
+
+    /// The first model sessions have these scripts, one each, and all others the first.
+    pub(super) async fn cast(
+        script: Script,
+        first: impl IntoIterator<Item = Script>,
+        change: impl FnOnce(&mut Arguments),
+    ) -> Self {
+        Self::made(script, first.into_iter().collect(), Strategies::default(), change).await
+    }
+
+    async fn made(
+        script: Script,
+        first: Vec<Script>,
+        strategies: Strategies,
+        change: impl FnOnce(&mut Arguments),
+    ) -> Self {
         let mut served = twilio.serve_rest().await.unwrap();
         let base_url = served.base_url();
         let mut tasks = JoinSet::new();
