@@ -1,11 +1,12 @@
 //! Callers and people, over sockets.
 
+mod company;
 mod deaths;
-mod outage;
 mod notes;
+mod outage;
 mod races;
+mod recording;
 mod requests;
 mod stories;
-mod recording;
 mod supervisors;
 mod world;
