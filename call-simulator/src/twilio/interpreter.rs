@@ -265,7 +265,7 @@ impl Interpreter {
             Ok(url) => begin(StreamPlan {
                 url,
                 name: stream.name.clone(),
-                track: stream.track.clone().unwrap_or(Track::Inbound),
+                track: stream.track.unwrap_or(Track::Inbound),
                 parameters: self.parameters(stream),
                 status_callback,
             }),
