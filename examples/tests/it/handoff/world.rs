@@ -230,21 +230,26 @@ impl World {
         let filter = ConferenceFilter::new().friendly_name(room_name(session.summary.id));
         let rooms: Vec<_> = self.account.conferences().list(&filter).try_collect().await.unwrap();
         assert!(rooms.len() <= 1, "{} rooms: {}", rooms.len(), report.timeline);
-        let Some(handoff) = &session.summary.handoff else { return };
-        let (now, instant) = (Timestamp::now(), Instant::now());
-        let at = |time: Timestamp| {
-            let ago = Duration::try_from(now.duration_since(time)).unwrap_or_default();
-            (instant - ago).saturating_duration_since(report.placed_at)
-        };
-        let over = handoff.ended.as_ref().map_or(report.ended, |(ended, _)| at(*ended));
-        let mut ways = vec![(at(handoff.requested), handoff.connected.map_or(over, at))];
-        // Who comes back hears somebody soon; after that both may be silent.
-        ways.extend(handoff.ended.as_ref().map(|(ended, _)| (at(*ended), at(*ended) + SILENCE + FRAME)));
-        for (from, to) in ways {
-            let silence = longest_silence(report, from, to.min(report.ended));
-            let most = SILENCE + report.worst_lateness;
-            assert!(silence <= most, "nothing was heard for {silence:?}, {from:?} to {to:?}: {}", report.timeline);
-        }
+        check_silence(session, report);
+    }
+}
+
+/// Nobody heard nothing for long on the way to a person and back.
+pub(super) fn check_silence(session: &CallSession, report: &CallReport) {
+    let Some(handoff) = &session.summary.handoff else { return };
+    let (now, instant) = (Timestamp::now(), Instant::now());
+    let at = |time: Timestamp| {
+        let ago = Duration::try_from(now.duration_since(time)).unwrap_or_default();
+        (instant - ago).saturating_duration_since(report.placed_at)
+    };
+    let over = handoff.ended.as_ref().map_or(report.ended, |(ended, _)| at(*ended));
+    let mut ways = vec![(at(handoff.requested), handoff.connected.map_or(over, at))];
+    // Who comes back hears somebody soon; after that both may be silent.
+    ways.extend(handoff.ended.as_ref().map(|(ended, _)| (at(*ended), at(*ended) + SILENCE + FRAME)));
+    for (from, to) in ways {
+        let silence = longest_silence(report, from, to.min(report.ended));
+        let most = SILENCE + report.worst_lateness;
+        assert!(silence <= most, "nothing was heard for {silence:?}, {from:?} to {to:?}: {}", report.timeline);
     }
 }
 
