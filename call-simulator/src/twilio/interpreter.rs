@@ -6,8 +6,11 @@ use std::{
 };
 
 use twilio_twiml::{
-    twiml::{self, Connect, ConnectNoun, Dial, DialRecord, Digits, Repeat, Response, Stream, Target, Verb},
-    words::{Method, Track},
+    twiml::{
+        self, Connect, ConnectNoun, Dial, DialRecord, Digits, Repeat, Response, StartNoun, StopNoun, Stream, Target,
+        Verb,
+    },
+    words::{Method, RecordingChannels, RecordingEvent, RecordingTrack, Track},
 };
 use url::{Host, Url};
 
@@ -63,6 +66,12 @@ pub(super) enum Instruction {
     /// Call somebody and put them through.
     Bridge(Box<BridgePlan>),
     Stream(StreamPlan),
+    /// A copy of the call beside the document.
+    Copy(StreamPlan),
+    /// The copies of this name end.
+    StopCopy(String),
+    /// A recording of the call beside the document.
+    Tape(TapePlan),
     /// A stream that cannot even be tried. The document goes on.
     StreamRefused {
         alert: Alert,
@@ -84,8 +93,18 @@ pub(super) struct Fetch {
 pub(super) struct StreamPlan {
     pub(super) url: Url,
     pub(super) name: Option<String>,
+    pub(super) track: Track,
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) status_callback: Option<Fetch>,
+}
+
+/// A recording that a document starts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TapePlan {
+    pub(super) channels: RecordingChannels,
+    pub(super) track: RecordingTrack,
+    pub(super) callback: Option<Fetch>,
+    pub(super) events: Vec<RecordingEvent>,
 }
 
 /// Something worth writing down that stops nothing.
@@ -188,6 +207,8 @@ impl Interpreter {
             Verb::Dial(dial) => self.dial(*dial).unwrap_or_else(|alert| Instruction::End(CallEnd::Failed(alert))),
             Verb::Hangup(_) => Instruction::End(CallEnd::HungUp),
             Verb::Connect(connect) => self.connect(*connect),
+            Verb::Start(start) => self.start(*start),
+            Verb::Stop(stop) => self.stop(*stop),
             other => not_played(other.tag()),
         }
     }
@@ -229,19 +250,71 @@ impl Interpreter {
     }
 
     fn stream(&mut self, stream: &Stream) -> Instruction {
+        match stream.track {
+            None | Some(Track::Inbound) => self.plan(stream, Instruction::Stream),
+            Some(track) => {
+                let alert = Alert::new(AlertCode::StreamTrack, track.as_str());
+                Instruction::StreamRefused { alert, status_callback: self.status_callback(stream) }
+            }
+        }
+    }
+
+    fn plan(&mut self, stream: &Stream, begin: impl FnOnce(StreamPlan) -> Instruction) -> Instruction {
         let status_callback = self.status_callback(stream);
-        let url = match stream.track {
-            None | Some(Track::Inbound) => self.stream_url(stream),
-            Some(track) => Err(Alert::new(AlertCode::StreamTrack, track.as_str())),
-        };
-        match url {
-            Ok(url) => Instruction::Stream(StreamPlan {
+        match self.stream_url(stream) {
+            Ok(url) => begin(StreamPlan {
                 url,
                 name: stream.name.clone(),
+                track: stream.track.unwrap_or(Track::Inbound),
                 parameters: self.parameters(stream),
                 status_callback,
             }),
             Err(alert) => Instruction::StreamRefused { alert, status_callback },
+        }
+    }
+
+    /// One noun after the other: each is an instruction.
+    fn start(&mut self, mut start: twiml::Start) -> Instruction {
+        if start.nouns.is_empty() {
+            return self.next();
+        }
+        let noun = start.nouns.remove(0);
+        if !start.nouns.is_empty() {
+            self.verbs.push_front(Verb::Start(Box::new(start)));
+        }
+        match noun {
+            StartNoun::Stream(stream) => self.plan(&stream, Instruction::Copy),
+            StartNoun::Recording(recording) => self.tape(&recording),
+            other => not_played(other.tag()),
+        }
+    }
+
+    fn tape(&self, recording: &twiml::Recording) -> Instruction {
+        let (url, method) = (recording.recording_status_callback.as_ref(), recording.recording_status_callback_method);
+        let callback = match action(&self.base, "recording status", url, method) {
+            Ok(callback) => callback,
+            Err(alert) => return Instruction::StreamRefused { alert, status_callback: None },
+        };
+        let events = recording.recording_status_callback_event.clone();
+        Instruction::Tape(TapePlan {
+            channels: recording.channels.unwrap_or(RecordingChannels::Mono),
+            track: recording.track.unwrap_or(RecordingTrack::Both),
+            callback,
+            events: events.unwrap_or_else(|| vec![RecordingEvent::Completed]),
+        })
+    }
+
+    fn stop(&mut self, mut stop: twiml::Stop) -> Instruction {
+        if stop.nouns.is_empty() {
+            return self.next();
+        }
+        let noun = stop.nouns.remove(0);
+        if !stop.nouns.is_empty() {
+            self.verbs.push_front(Verb::Stop(Box::new(stop)));
+        }
+        match noun {
+            StopNoun::Stream(stream) => Instruction::StopCopy(stream.name.clone().unwrap_or_default()),
+            other => not_played(other.tag()),
         }
     }
 
@@ -433,6 +506,23 @@ mod tests {
         let Instruction::Stream(plan) = call.next() else { panic!("no stream") };
         assert_eq!(plan.parameters.keys().collect::<Vec<_>>(), [""]);
         assert!(matches!(&call.notes()[..], [Note::Alert(alert)] if alert.code == AlertCode::Schema));
+    }
+
+    #[test]
+    fn a_copy_runs_beside_the_document() {
+        let mut call = interpreter(
+            "<Start><Stream url=\"wss://h/a\" name=\"a\" track=\"both_tracks\"/><Stream url=\"wss://h/b\"/></Start>\
+             <Stop><Stream name=\"a\"/></Stop><Hangup/>",
+        );
+        let mut copy = || match call.next() {
+            Instruction::Copy(plan) => format!("{} {}", plan.url.path(), plan.track.as_str()),
+            Instruction::StopCopy(name) => format!("stop {name}"),
+            other => format!("{other:?}"),
+        };
+        assert_eq!([copy(), copy(), copy()], ["/a both_tracks", "/b inbound_track", "stop a"]);
+        assert_eq!(call.next(), Instruction::End(CallEnd::HungUp));
+        let other = interpreter("<Start><Siprec name=\"x\"/></Start>").next();
+        assert_eq!(other, Instruction::End(CallEnd::NotPlayed { verb: "Siprec".into() }));
     }
 
     #[test]

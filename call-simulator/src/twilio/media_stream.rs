@@ -1,4 +1,4 @@
-//! One bidirectional media stream as Twilio speaks it: what is sent and what is understood, without a socket.
+//! One media stream as Twilio speaks it: what is sent and what is understood, without a socket.
 
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(super) struct MediaStream {
     lost_until: u64,
     undecodable: bool,
     broken: bool,
+    /// It goes one way: nothing that the server says is taken.
+    is_copy: bool,
     counts: StreamCounts,
 }
 
@@ -77,8 +79,15 @@ impl MediaStream {
             lost_until: 0,
             undecodable: false,
             broken: false,
+            is_copy: false,
             counts: StreamCounts::default(),
         }
+    }
+
+    /// A unidirectional stream of these tracks.
+    pub(super) fn copy(start: Start, tracks: Vec<Track>) -> Self {
+        let stream = Self::new(start);
+        Self { start: Start { tracks, ..stream.start }, is_copy: true, ..stream }
     }
 
     pub(super) const fn counts(&self) -> StreamCounts {
@@ -100,20 +109,30 @@ impl MediaStream {
             self.counts.frames_lost += 1;
             return None;
         }
+        Some(self.media(Track::Inbound, frame, index))
+    }
+
+    /// 20 ms of a copy: a message for each of its tracks.
+    pub(super) fn both(&mut self, said: &Frame, heard: &Frame) -> Vec<String> {
+        let index = self.frames;
+        self.frames += 1;
+        let tracks = self.start.tracks.clone();
+        let of = |track| if track == Track::Inbound { said } else { heard };
+        tracks.into_iter().map(|track| self.media(track, of(track), index)).collect()
+    }
+
+    fn media(&mut self, track: Track, frame: &Frame, index: u64) -> String {
         self.counts.frames_sent += 1;
         self.chunk += 1;
-        let timestamp = u64::try_from(start_of(index).as_millis()).ok();
-        Some(
-            FromTwilio::Media(Media {
-                sequence_number: self.next(),
-                stream_sid: self.start.stream_sid.as_str().into(),
-                track: Track::Inbound,
-                chunk: Some(self.chunk),
-                timestamp,
-                payload: STANDARD.encode(frame).into(),
-            })
-            .to_json(),
-        )
+        FromTwilio::Media(Media {
+            sequence_number: self.next(),
+            stream_sid: self.start.stream_sid.as_str().into(),
+            track,
+            chunk: Some(self.chunk),
+            timestamp: u64::try_from(start_of(index).as_millis()).ok(),
+            payload: STANDARD.encode(frame).into(),
+        })
+        .to_json()
     }
 
     /// 20 ms of the caller that cannot be sent.
@@ -158,6 +177,9 @@ impl MediaStream {
 
     /// Reads a text message with Twilio's strictness.
     pub(super) fn text(&mut self, text: &str) -> Result<Asked, Refused> {
+        if self.is_copy {
+            return Err(self.break_protocol("a unidirectional stream takes nothing"));
+        }
         let message = ToTwilio::parse_strict(text).map_err(|error| self.break_protocol(error.to_string()))?;
         let (ToTwilio::Media { stream_sid, .. } | ToTwilio::Mark { stream_sid, .. } | ToTwilio::Clear { stream_sid }) =
             &message
@@ -265,6 +287,27 @@ mod tests {
         };
         assert_eq!(counters(&first), (Some(2), Some(1), Some(0)));
         assert_eq!(counters(&second), (Some(3), Some(2), Some(80)));
+    }
+
+    #[test]
+    fn a_copy_has_a_message_for_each_track_and_takes_nothing() {
+        let start = stream().start;
+        let mut copy = MediaStream::copy(start, vec![Track::Inbound, Track::Outbound]);
+        let [_, start] = copy.open();
+        assert!(start.contains(r#""tracks":["inbound","outbound"]"#), "{start}");
+        let messages = copy.both(&SILENT, &[0; FRAME_BYTES]);
+        let read = |text: &String| match FromTwilio::parse(text).unwrap() {
+            FromTwilio::Media(media) => (media.track, media.timestamp, STANDARD.decode(&*media.payload).unwrap()[0]),
+            other => panic!("{other:?} is not media"),
+        };
+        let read: Vec<_> = messages.iter().map(read).collect();
+        assert_eq!(read, [(Track::Inbound, Some(0), 0xFF), (Track::Outbound, Some(0), 0)]);
+        for text in [
+            r#"{"event":"mark","streamSid":"MZ0123456789abcdef0123456789abcdef","mark":{"name":"a"}}"#,
+            r#"{"event":"clear","streamSid":"MZ0123456789abcdef0123456789abcdef"}"#,
+        ] {
+            assert_eq!(copy.text(text).unwrap_err().alert.code, AlertCode::StreamMessage, "{text}");
+        }
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct CallReport {
     pub answered_by: Option<AnsweredBy>,
     /// The media streams, in the order they were opened.
     pub streams: Vec<StreamReport>,
+    /// The media streams that were a copy of the call, of `<Start>`, in the order they ended.
+    pub copies: Vec<StreamReport>,
     /// The stays in rooms, in order.
     pub rooms: Vec<RoomStay>,
     /// What was said.

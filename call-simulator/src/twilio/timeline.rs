@@ -182,6 +182,8 @@ pub enum StreamEnd {
     CallEnded,
     /// The REST API gave the call something else to do.
     Redirected,
+    /// `<Stop>`, of a stream that goes one way.
+    Stopped,
 }
 
 impl Timeline {
@@ -281,6 +283,7 @@ impl fmt::Display for StreamEnd {
             Self::SocketDropped => "the network dropped the socket",
             Self::CallEnded => "the call ended",
             Self::Redirected => "the call was redirected",
+            Self::Stopped => "it was stopped",
         })
     }
 }

@@ -1,7 +1,10 @@
 //! What caller, person and model hear when a caller is handed to a person, in each language.
 
 use call_session::handoff::Briefing;
-use twilio_twiml::twiml::{self, Say};
+use twilio_twiml::{
+    phone::E164,
+    twiml::{self, Say},
+};
 
 use super::{Conversation, Language};
 
@@ -45,6 +48,12 @@ struct Words {
     refused: &'static str,
     machine: &'static str,
     taken_back: &'static str,
+    /// What is offered to a caller whom nobody can have.
+    call_back: &'static str,
+    /// The same.
+    message: &'static str,
+    /// To a person: a caller of whom no more than the number is known.
+    unnamed: &'static str,
     other: &'static str,
     /// To a person, as the reason: there is no model for the caller.
     outage: &'static str,
@@ -64,16 +73,19 @@ const JAPANESE: Words = Words {
     connecting: "おつなぎいたします。",
     declined: "承知いたしました。失礼いたします。",
     gone: "このお電話は、もうお受けいただく必要がなくなりました。失礼いたします。",
-    not_taken: "担当者に取り次ごうとしましたが、つながりませんでした。理由: {text}。短い一文でお客様にそのことを伝え、折り返しのご連絡など、\
-                代わりにできることを尋ねて、会話を続けてください。",
-    nobody: "今は担当者におつなぎできません。短い一文でお客様にそのことを伝え、分かる場合は誰がいつ戻るかも伝え、折り返しのご連絡など、\
-             代わりにできることを尋ねてください。",
+    not_taken: "担当者に取り次ごうとしましたが、つながりませんでした。理由: {text}。短い一文でお客様にそのことを伝え、代わりに{offer}を\
+                提案して、会話を続けてください。",
+    nobody: "今は担当者におつなぎできません。短い一文でお客様にそのことを伝え、分かる場合は誰がいつ戻るかも伝え、代わりに{offer}を\
+             提案してください。",
     returned: "お客様は担当者との話を終え、あなたとの通話に戻りました。挨拶はやり直さず、短い一文で、ほかにご用件があるか尋ねてください。",
     busy: "話し中",
     no_answer: "応答なし",
     refused: "今は出られないとのこと",
     machine: "留守番電話",
     taken_back: "取り次ぎが取り消された",
+    call_back: "折り返しのお電話",
+    message: "伝言を承ること",
+    unnamed: "電話番号{text}の方",
     outage: "自動応答が使えないための取り次ぎ",
     other: "接続できなかった",
 };
@@ -93,9 +105,9 @@ const ENGLISH: Words = Words {
     declined: "All right. Goodbye.",
     gone: "The call is not waiting any more. Goodbye.",
     not_taken: "You tried to put the caller through to a colleague, and nobody took the call. The reason: {text}. Tell the caller so in one \
-                short sentence, offer what you can do instead, such as a call back, and go on with the conversation.",
+                short sentence, offer {offer} instead, and go on with the conversation.",
     nobody: "The caller cannot be put through now. Tell the caller so in one short sentence, with who is back when if that is \
-             known, and offer what you can do instead, such as a call back.",
+             known, and offer {offer} instead.",
     returned: "The caller has finished talking with a colleague and is back with you. Do not greet again: ask in one short sentence \
                whether there is anything else.",
     busy: "the line is busy",
@@ -103,6 +115,9 @@ const ENGLISH: Words = Words {
     refused: "they cannot take the call now",
     machine: "a machine answers",
     taken_back: "it was called off",
+    call_back: "that somebody calls back",
+    message: "to take a message",
+    unnamed: "somebody at {text}",
     outage: "a call that the assistant cannot take right now",
     other: "no connection was made",
 };
@@ -123,6 +138,29 @@ pub enum WhyNot {
     TakenBack,
     /// Something else.
     Other,
+}
+
+/// What the agent offers a caller whom no person can have now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Offer {
+    /// That somebody calls back.
+    #[default]
+    CallBack,
+    /// To take a message.
+    Message,
+    /// Something else, in words that end "offer …".
+    Other(String),
+}
+
+impl From<&str> for Offer {
+    fn from(text: &str) -> Self {
+        match text {
+            "call-back" => Self::CallBack,
+            "message" => Self::Message,
+            other => Self::Other(other.to_owned()),
+        }
+    }
 }
 
 impl WhyNot {
@@ -227,7 +265,7 @@ impl Conversation {
             WhyNot::TakenBack => words.taken_back,
             WhyNot::Other => words.other,
         };
-        words.not_taken.replace("{text}", why)
+        words.not_taken.replace("{text}", why).replace("{offer}", self.offered())
     }
 
     /// Why a caller is put through for whom there is no model, as the person hears it.
@@ -239,7 +277,29 @@ impl Conversation {
     /// What the model is told when nobody can be asked to take the call.
     #[must_use]
     pub fn nobody_there(&self) -> String {
-        self.language.handoff().nobody.to_owned()
+        self.language.handoff().nobody.replace("{offer}", self.offered())
+    }
+
+    fn offered(&self) -> &str {
+        let words = self.language.handoff();
+        match &self.offer {
+            Offer::CallBack => words.call_back,
+            Offer::Message => words.message,
+            Offer::Other(words) => words,
+        }
+    }
+
+    /// Who calls, as a person is told it, where the number is all that is known.
+    #[must_use]
+    pub fn unnamed(&self, number: &E164) -> String {
+        let national = match self.language {
+            Language::Japanese => number.as_str().strip_prefix("+81").map(|rest| format!("0{rest}")),
+            Language::English => number.as_str().strip_prefix("+1").map(str::to_owned),
+        };
+        // Apart, they are read as digits and not as one number.
+        let digits = national.unwrap_or_else(|| number.as_str().to_owned());
+        let digits: Vec<_> = digits.chars().map(String::from).collect();
+        self.language.handoff().unnamed.replace("{text}", &digits.join(" "))
     }
 
     /// What the model is told when the caller is back from a person.
@@ -289,13 +349,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_offered_is_what_the_settings_say() {
+        let mut talk = Conversation::new(Language::English);
+        for (setting, offered) in [
+            ("call-back", "offer that somebody calls back instead"),
+            ("message", "offer to take a message instead"),
+            ("our web site", "offer our web site instead"),
+        ] {
+            talk.offer = setting.into();
+            assert!(talk.nobody_there().contains(offered), "{}", talk.nobody_there());
+            assert!(talk.not_taken(WhyNot::Busy).contains(offered), "{}", talk.not_taken(WhyNot::Busy));
+        }
+    }
+
+    #[test]
+    fn a_number_is_said_digit_by_digit() {
+        let number = "+819012345678".parse().unwrap();
+        assert_eq!(Conversation::new(Language::Japanese).unnamed(&number), "電話番号0 9 0 1 2 3 4 5 6 7 8の方");
+        assert_eq!(Conversation::new(Language::English).unnamed(&number), "somebody at + 8 1 9 0 1 2 3 4 5 6 7 8");
+    }
+
+    #[test]
     fn no_text_keeps_a_hole() {
         for language in [Language::Japanese, Language::English] {
             let talk = Conversation::new(language);
             let mut briefing = Briefing::default();
             (briefing.caller, briefing.reason, briefing.summary) = ("A".into(), "B".into(), "C".into());
             let told = talk.briefing(&briefing).plain_text();
-            let whole = format!("{told}{}", talk.not_taken(WhyNot::Busy));
+            let number = talk.unnamed(&"+14155550100".parse().unwrap());
+            let whole = format!("{told}{number}{}{}", talk.not_taken(WhyNot::Busy), talk.nobody_there());
             assert!(!whole.contains(['{', '}']), "{whole}");
         }
     }

@@ -15,13 +15,13 @@ use std::{str::FromStr, time::Duration};
 
 use call_session::call::{CallSummary, ConversationSettings, Direction};
 use realtime_bridge::{
-    realtime::{SessionConfig, Transcription},
+    realtime::{SessionConfig, Transcription, TurnDetection, TurnOwner},
     relay::{CallConfig, Greeting, Prompts},
     tool::ToolSet,
 };
 use twilio_twiml::twiml::{self, Say, Voice};
 
-pub use self::handoff::WhyNot;
+pub use self::handoff::{Offer, WhyNot};
 use self::words::Words;
 
 /// The language that is spoken.
@@ -79,6 +79,8 @@ pub struct Conversation {
     pub language: Language,
     /// Twilio's voice, which apologises when the agent cannot speak.
     pub say_voice: Voice,
+    /// What is offered to a caller whom no person can have now.
+    pub offer: Offer,
     /// What a call of ours is about; `None` when the agent answers.
     pub calling: Option<ConversationSettings>,
 }
@@ -93,6 +95,7 @@ impl Conversation {
             representative: words.representative.into(),
             language,
             say_voice: words.say_voice.into(),
+            offer: Offer::default(),
             calling: None,
         }
     }
@@ -137,14 +140,26 @@ impl Conversation {
     /// How the model listens, thinks and speaks.
     #[must_use]
     pub fn session(&self, voice: &str, tools: &ToolSet) -> SessionConfig {
-        let transcription = Transcription::default()
-            .with_languages(vec![self.language.words().code.into()])
-            .with_keywords(vec![self.company.clone(), self.representative.clone()]);
         SessionConfig::default()
             .with_instructions(self.instructions())
             .with_voice(voice)
-            .with_transcription(Some(transcription))
+            .with_transcription(Some(self.transcription()))
             .with_tools(tools.specs())
+    }
+
+    /// How a model listens that only writes down what is said. It never answers by itself, and nobody asks it.
+    #[must_use]
+    pub fn listening(&self, voice: &str) -> SessionConfig {
+        SessionConfig::default()
+            .with_voice(voice)
+            .with_transcription(Some(self.transcription()))
+            .with_turn_detection(TurnDetection::server_vad().with_owner(TurnOwner::Bridge))
+    }
+
+    fn transcription(&self) -> Transcription {
+        Transcription::default()
+            .with_languages(vec![self.language.words().code.into()])
+            .with_keywords(vec![self.company.clone(), self.representative.clone()])
     }
 
     /// How the call is led.

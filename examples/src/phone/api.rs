@@ -34,7 +34,7 @@ use call_session::{
     call::{CallSummary, Mode, NewCall, SessionEvent, Status},
     directory::{self, NotCallable},
     id::{AgentId, CustomerId, SessionId},
-    live::Command,
+    live::{Command, Reply},
     store::{self, CommitError, Query, SessionStore, UpdateError},
 };
 use jiff::Timestamp;
@@ -45,7 +45,7 @@ use twilio_twiml::{
     sid::CallSid,
 };
 
-pub use self::view::{CallView, HandoffView, LegView, LineView, ToolView};
+pub use self::view::{CallView, HandoffView, LegView, LineView, SupervisorView, ToolView};
 use super::{
     Phone, Problem,
     dial::DialError,
@@ -359,9 +359,18 @@ async fn recording(
     body: Result<Json<Recording>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let Json(Recording { paused }) = body.map_err(bad_body)?;
-    let command = if paused { Command::PauseRecording } else { Command::ResumeRecording };
-    api.phone.tell(call, command).await?;
-    Ok(StatusCode::NO_CONTENT)
+    if api.phone.look_up(call).await?.status.is_terminal() {
+        return Err(Problem::over());
+    }
+    // Twilio has the recording, whoever has the caller.
+    match api.phone.record(call, !paused).await {
+        Reply::Ok => Ok(StatusCode::NO_CONTENT),
+        Reply::Refused { why } => {
+            let title = "The call's recording cannot be paused or resumed now";
+            Err(Problem::new(StatusCode::CONFLICT, "refused", title).with_detail(why))
+        }
+        _ => Err(Problem::no_store()),
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -34,8 +34,15 @@ const UNCLEAR: Duration = Duration::from_secs(3600);
 /// How long a dial whose answer was lost waits for a callback to name the call.
 const CALLBACK: Duration = Duration::from_secs(3);
 
-/// Twilio's own limit on a call is a last resort: the agent has said goodbye long before.
+/// Twilio's own limit on a call is a last resort. The agent keeps to its own and has said goodbye long before; a person may
+/// have the other side for as long as Twilio leaves calls alone by itself.
+const LAST_RESORT: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// How much longer than the agent's own limit the last resort is at least.
 const AFTER_GOODBYE: Duration = Duration::from_secs(120);
+
+/// Twilio takes no longer limit.
+const TWILIOS_LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long Twilio may take to show a call in its lists.
 const LISTED: Duration = Duration::from_secs(20);
@@ -119,7 +126,7 @@ impl Phone {
                 CallEvent::Completed,
             ])
             .timeout(seconds(self.0.settings.limits.ring))
-            .time_limit(seconds(self.0.settings.limits.max_call + AFTER_GOODBYE));
+            .time_limit(last_resort(self.0.settings.limits.max_call));
         if self.0.settings.record {
             request = request
                 .record(true)
@@ -271,6 +278,11 @@ fn may_be_of(call: &CallSummary, created: Timestamp) -> bool {
     (born - 1..=born.saturating_add(latest)).contains(&created.as_second())
 }
 
+/// When Twilio ends a call whose agent has this long for it.
+fn last_resort(max_call: Duration) -> Seconds {
+    seconds(LAST_RESORT.max(max_call.saturating_add(AFTER_GOODBYE)).min(TWILIOS_LONGEST))
+}
+
 fn seconds(time: Duration) -> Seconds {
     Seconds(u32::try_from(time.as_secs().max(1)).unwrap_or(u32::MAX))
 }
@@ -295,5 +307,13 @@ mod tests {
             let created = (born + SignedDuration::from_secs(seconds)).round(jiff::Unit::Second).unwrap();
             assert_eq!(may_be_of(&call, created - SignedDuration::from_secs(1)), fits, "{seconds} s");
         }
+    }
+
+    #[test]
+    fn whoever_is_with_a_person_is_not_cut_off_when_the_agents_time_is_over() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        assert_eq!(last_resort(Duration::from_secs(30 * 60)), Seconds(4 * 3600));
+        assert_eq!(last_resort(hours(6)), Seconds(6 * 3600 + 120), "the agent's own goodbye comes first");
+        assert_eq!(last_resort(hours(24)), Seconds(24 * 3600), "Twilio refuses more");
     }
 }

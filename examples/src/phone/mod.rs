@@ -66,7 +66,7 @@ use twilio_twiml::{
 
 use self::{
     connect::Whose,
-    handoff::{Doors, Runs, Strategies, Targets},
+    handoff::{Doors, NoteTakers, Runs, Strategies, Targets},
     models::Models,
     streams::Streams,
 };
@@ -81,6 +81,10 @@ use crate::{
 
 /// How long calls that were told to end may take to do so, and Twilio to ask what comes next.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long Twilio may take to answer while a caller is handed over, and how often it is asked again inside. Whoever performs
+/// the handover has other ways, which are of no use while it waits.
+const PATIENCE: (Duration, usize) = (Duration::from_secs(5), 1);
 
 /// The pause between two calls that are left to other servers, so that a hundred of them take five seconds.
 const BETWEEN_CALLS: Duration = Duration::from_millis(50);
@@ -176,6 +180,8 @@ struct State {
     telephone: Option<Arc<TwilioTelephone>>,
     /// The handoffs that this server performs.
     runs: Runs,
+    /// Who writes down here what callers and persons say.
+    note_takers: NoteTakers,
     /// Whether the model can press keys.
     keys: bool,
     /// Twilio's API, if there is an account to ask it with.
@@ -205,7 +211,8 @@ impl Phone {
         let leave = CancellationToken::new();
         let rest = settings.twilio.rest().map(rest::Client::new).transpose()?;
         let doors = Doors(settings.public_url.clone());
-        let telephone = rest.clone().map(|client| Arc::new(TwilioTelephone::new(client, Arc::new(doors.clone()))));
+        let hurried = rest.as_ref().map(|client| client.with_patience(PATIENCE.0, PATIENCE.1)).transpose()?;
+        let telephone = hurried.map(|client| Arc::new(TwilioTelephone::new(client, Arc::new(doors.clone()))));
         let secret = settings.twilio.auth_token.expose().as_bytes();
         Ok(Self(Arc::new(State {
             verifier: Verifier::new(settings.public_url.as_str(), settings.twilio.auth_token.clone()),
@@ -217,6 +224,7 @@ impl Phone {
             doors,
             telephone,
             runs: Runs::default(),
+            note_takers: NoteTakers::default(),
             keys: parts.keys && rest.is_some(),
             rest,
             store: parts.database.store,

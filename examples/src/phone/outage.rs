@@ -3,9 +3,10 @@
 use std::{future::Future, pin::Pin};
 
 use call_session::{
-    call::{CallSummary, HandoffEvent, Refused, SessionEvent},
+    call::{CallSummary, Handoff, HandoffEvent, Refused, SessionEvent},
     handoff::Wanted,
-    store,
+    id::SessionId,
+    store::{self, UpdateError},
 };
 use jiff::Timestamp;
 
@@ -37,6 +38,13 @@ impl Phone {
 
     async fn first_rung(&self, leg: Leg, cause: &str) -> Document {
         let id = leg.call.id;
+        if leg.call.handoff.as_ref().is_some_and(Handoff::under_way) {
+            // Somebody is on the way already, whatever the ladder says: the caller waits for them.
+            match self.waits_for_person(id).await {
+                Ok(call) => return self.send_caller(Leg { call, ..leg }).await,
+                Err(error) => tracing::warn!(error = %Chain(&error), cause, "a caller cannot wait for a person"),
+            }
+        }
         for rung in self.0.settings.outage.rungs() {
             match rung {
                 // Whoever was asked before did not come. The caller is not sent round in circles.
@@ -61,15 +69,18 @@ impl Phone {
         match Box::pin(self.hand_over(call.id, &ask)).await {
             Ok(session) => Ok(session.summary),
             // Somebody is on the way already: the caller waits for them, as the agent cannot.
-            Err(NotHandedOver::Refused(Refused::HandoffUnderWay)) => {
-                let waits = [HandoffEvent::FarewellOver, HandoffEvent::Moving];
-                let updated = store::update(&*self.0.store, call.id, |_| {
-                    waits.iter().map(|event| SessionEvent::from(event.clone()).at(Timestamp::now())).collect()
-                });
-                Ok(updated.await?.session.summary)
-            }
+            Err(NotHandedOver::Refused(Refused::HandoffUnderWay)) => Ok(self.waits_for_person(call.id).await?),
             Err(error) => Err(error),
         }
+    }
+
+    /// The caller of a handoff that is under way has no agent any more.
+    async fn waits_for_person(&self, call: SessionId) -> Result<CallSummary, UpdateError> {
+        let waits = [HandoffEvent::FarewellOver, HandoffEvent::Moving];
+        let updated = store::update(&*self.0.store, call, |_| {
+            waits.iter().map(|event| SessionEvent::from(event.clone()).at(Timestamp::now())).collect()
+        });
+        Ok(updated.await?.session.summary)
     }
 }
 

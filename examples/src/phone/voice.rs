@@ -12,7 +12,12 @@ use call_session::{
 };
 use jiff::Timestamp;
 use tracing::Instrument;
-use twilio_twiml::{sid::AccountSid, webhook::VoiceRequest, words::AnsweredBy};
+use twilio_twiml::{
+    sid::AccountSid,
+    twiml::{Recording, Start},
+    webhook::VoiceRequest,
+    words::{AnsweredBy, RecordingChannels, Trim},
+};
 
 use super::{
     Phone,
@@ -61,7 +66,8 @@ impl Phone {
                 if fresh {
                     tracing::info!(call = %leg.call.id, "a call comes in");
                 }
-                self.connect(&leg, stream, whose).into_response()
+                let document = self.connect(&leg, stream, whose);
+                self.recorded(leg.call.id, document).into_response()
             }
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "a call cannot be kept, so it cannot be taken");
@@ -104,13 +110,32 @@ impl Phone {
             created => created.map(Some),
         };
         match call {
-            Ok(Some(call)) => self.down_the_ladder(leg(request, call), MODEL_DOWN).await,
+            Ok(Some(call)) => {
+                let id = call.id;
+                let document = self.down_the_ladder(leg(request, call), MODEL_DOWN).await;
+                self.recorded(id, document)
+            }
             Ok(None) => self.apologize(),
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "a call cannot be kept, and the model is known to be down");
                 self.apologize()
             }
         }
+    }
+
+    /// The first document of a call that comes in: what is recorded is the whole call, whoever has the caller and in whichever
+    /// document. (One of ours is recorded from its create on.)
+    fn recorded(&self, call: SessionId, document: Document) -> Document {
+        if !self.0.settings.record {
+            return document;
+        }
+        let recording = Recording::new()
+            .recording_status_callback(self.0.settings.public_url.webhook(&format!("/api/twilio/recording/{call}")))
+            .channels(RecordingChannels::Dual)
+            .trim(Trim::DoNotTrim);
+        let Document(mut response) = document;
+        response.verbs.insert(0, Start::new(recording).into());
+        Document(response)
     }
 
     async fn pick_up(&self, call: SessionId, request: VoiceRequest) -> Response {

@@ -181,7 +181,8 @@ pub struct OutboundArguments {
     /// Seconds that a telephone rings before the call counts as not answered, 5 s more or less. [default: 30]
     #[arg(long, env = "RING_LIMIT", value_name = "SECONDS")]
     pub ring_limit: Option<String>,
-    /// Whether Twilio records the call, each side on a channel of its own. [default: false]
+    /// Whether Twilio records calls, those that come in as well, each side on a channel of its own; also while the caller is with
+    /// a person. [default: false]
     #[arg(long, env = "RECORD", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub record: Option<String>,
 }
@@ -213,6 +214,13 @@ pub struct HandoffArguments {
     /// The number that the persons see; it has to be one of the account's. [default: ours in the call]
     #[arg(long, env = "HANDOFF_FROM", value_name = "NUMBER")]
     pub handoff_from: Option<String>,
+    /// What the agent offers a caller whom no person can have: `call-back`, `message`, or words that go on "offer …".
+    /// [default: call-back]
+    #[arg(long, env = "HANDOFF_OFFER", value_name = "WHAT")]
+    pub handoff_offer: Option<String>,
+    /// Whether a model listens silently to caller and person and writes down what they say. [default: false]
+    #[arg(long, env = "HANDOFF_NOTES", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub handoff_notes: Option<String>,
 }
 
 /// What the agent talks about.

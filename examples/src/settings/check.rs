@@ -18,7 +18,7 @@ use super::{
     TwilioSettings, model,
 };
 use crate::{
-    conversation::{Conversation, Language},
+    conversation::{Conversation, Language, Offer},
     database::Database,
     model::LONGEST_KEEP,
     phone::api::ApiToken,
@@ -94,6 +94,7 @@ impl Settings {
         let language = check.parsed("CONVERSATION_LANGUAGE", &conversation.language, "ja-JP or en-US");
         let mut talk = Conversation::new(language.unwrap_or(Language::Japanese));
         talk.company = given(&conversation.company).map_or(talk.company, str::to_owned);
+        talk.offer = given(&handoff.handoff_offer).map_or(talk.offer, Offer::from);
         talk.representative = given(&conversation.representative).map_or(talk.representative, str::to_owned);
         talk.say_voice = given(&twilio.twilio_say_voice).map_or(talk.say_voice, Voice::from);
 
@@ -379,12 +380,13 @@ mod tests {
         arguments.handoff.handoff_after = Some("hang-up".into());
         arguments.handoff.handoff_ring = Some("0".into());
         arguments.handoff.handoff_from = Some("here".into());
+        arguments.handoff.handoff_notes = Some("perhaps".into());
         let told = problems(&arguments);
-        for name in ["MODE", "COMPANY", "MUSIC", "AFTER", "RING", "FROM"] {
+        for name in ["MODE", "COMPANY", "MUSIC", "AFTER", "RING", "FROM", "NOTES"] {
             let name = format!("HANDOFF_{name} is");
             assert_eq!(told.iter().filter(|told| told.starts_with(&name)).count(), 1, "{name} in {told:#?}");
         }
-        assert_eq!(told.len(), 6);
+        assert_eq!(told.len(), 7);
     }
 
     #[test]

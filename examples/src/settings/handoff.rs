@@ -24,6 +24,8 @@ pub struct HandoffRules {
     pub ring: Duration,
     /// The number that the persons see. Default: ours in the call.
     pub from: Option<E164>,
+    /// Whether what caller and person say is written down, by a model that only listens. Default: no.
+    pub notes: bool,
 }
 
 impl Default for HandoffRules {
@@ -35,6 +37,7 @@ impl Default for HandoffRules {
             farewell: None,
             ring: Limits::default().ring,
             from: None,
+            notes: false,
         }
     }
 }

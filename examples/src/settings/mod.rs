@@ -52,7 +52,7 @@ pub struct Settings {
     pub conversation: Conversation,
     /// What happens when a machine picks up a call of ours.
     pub machine: Machine,
-    /// Whether Twilio records calls of ours.
+    /// Whether Twilio records calls, each from its beginning to its end.
     pub record: bool,
     /// How callers are handed to people.
     pub handoff: HandoffRules,

@@ -40,7 +40,7 @@ struct Inner {
     config: Config,
     origin: String,
     http: reqwest::Client,
-    pace: Pace,
+    pace: Arc<Pace>,
 }
 
 /// The client cannot be made: TLS has no roots, or the proxy is no URL.
@@ -84,6 +84,21 @@ impl Client {
     /// # Errors
     /// If TLS finds no root certificates, or the proxy is no URL.
     pub fn new(config: Config) -> Result<Self, ClientError> {
+        let pace = Arc::new(Pace::new(config.creates_per_second, config.waiting_creates));
+        Self::paced_by(config, pace)
+    }
+
+    /// Another client for the same account, which waits so long for an answer and repeats harmless requests so often. Both keep
+    /// to one pace of creates.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_patience(&self, timeout: Duration, retries: usize) -> Result<Self, ClientError> {
+        let config = self.config().clone().with_timeout(timeout).with_retries(retries);
+        Self::paced_by(config, Arc::clone(&self.inner.pace))
+    }
+
+    fn paced_by(config: Config, pace: Arc<Pace>) -> Result<Self, ClientError> {
         let failed = |error: reqwest::Error| ClientError(Box::new(error));
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("twilio-twiml/", env!("CARGO_PKG_VERSION")))
@@ -99,12 +114,7 @@ impl Client {
         if let Some(proxy) = &config.proxy {
             http = http.proxy(reqwest::Proxy::all(proxy.expose_secret()).map_err(failed)?);
         }
-        let inner = Inner {
-            origin: config.origin(),
-            http: http.build().map_err(failed)?,
-            pace: Pace::new(config.creates_per_second, config.waiting_creates),
-            config,
-        };
+        let inner = Inner { origin: config.origin(), http: http.build().map_err(failed)?, pace, config };
         Ok(Self { inner: Arc::new(inner) })
     }
 

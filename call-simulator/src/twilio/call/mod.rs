@@ -3,6 +3,7 @@
 mod bridging;
 mod callbacks;
 mod conferring;
+mod copying;
 mod dialling;
 mod gathering;
 mod messages;
@@ -14,6 +15,7 @@ mod taping;
 use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use callbacks::Delivered;
+use copying::Copies;
 pub(super) use dialling::{Detection, Dialling};
 pub(super) use placing::place;
 use taping::Tape;
@@ -92,6 +94,9 @@ pub(super) struct Call {
     /// When the caller, or the time limit, ended the call on a media stream.
     hung_up: Option<Duration>,
     streams: Vec<StreamReport>,
+    copies: Copies,
+    /// Copies that are over.
+    copied: Vec<StreamReport>,
     rooms: Vec<RoomStay>,
     way: Option<Way>,
     begin: Option<Begin>,
@@ -141,6 +146,8 @@ impl Call {
             answered: None,
             hung_up: None,
             streams: Vec::new(),
+            copies: Copies::default(),
+            copied: Vec::new(),
             rooms: Vec::new(),
             way: Some(plan.way),
             begin: Some(plan.begin),
@@ -175,6 +182,7 @@ impl Call {
             let ending = Ending { talked, sip_status: self.sip_status, detected, recording };
             self.report_progress(CallEvent::Completed, status.clone(), Some(&ending));
         }
+        self.end_copies().await;
         self.deliver().await;
         while self.closing.join_next().await.is_some() {}
         CallReport {
@@ -192,6 +200,7 @@ impl Call {
             keys_heard: finished.keys_heard,
             answered_by: self.detected.map(|detected| detected.answered_by),
             streams: self.streams,
+            copies: self.copied,
             rooms: self.rooms,
             recording: finished.recording,
             worst_lateness: self.clock.worst_lateness(),
@@ -278,6 +287,9 @@ impl Call {
                     self.wait(length).await?;
                 }
                 Instruction::Stream(plan) => self.stream(plan).await?,
+                Instruction::Copy(plan) => self.copy(plan),
+                Instruction::StopCopy(name) => self.stop_copy(&name),
+                Instruction::Tape(plan) => self.tape_by_document(plan),
                 Instruction::StreamRefused { alert, status_callback } => {
                     self.refuse_stream(&mint("MZ"), None, alert, status_callback);
                 }
@@ -370,6 +382,7 @@ impl Call {
     fn lived(&mut self, tick: &Tick) -> Result<(), Leave> {
         self.detect(&tick.frame);
         self.tape_tick(tick);
+        self.copy_tick(tick);
         for act in &tick.acts {
             match act {
                 Act::HangsUp => return Err(CallEnd::CallerHungUp { phase: self.line.phase }.into()),

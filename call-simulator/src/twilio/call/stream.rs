@@ -172,7 +172,7 @@ impl Call {
         self.line.playout.totals().cleared
     }
 
-    fn call_back_stream(
+    pub(super) fn call_back_stream(
         &mut self,
         sid: &StreamSid,
         name: Option<&str>,

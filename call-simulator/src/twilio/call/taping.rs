@@ -12,8 +12,13 @@ use twilio_twiml::{
 
 use super::{
     super::{
-        account::whole_seconds, frame::SILENT, interpreter::Fetch, line::Tick, recordings::RecordingFile,
+        account::{mint, whole_seconds},
+        frame::SILENT,
+        interpreter::{Fetch, TapePlan},
+        line::Tick,
+        recordings::RecordingFile,
         register::Taping,
+        timeline::Event,
     },
     Call,
 };
@@ -55,6 +60,19 @@ impl Call {
         let tape = Tape { plan, began: Timestamp::now(), inbound: Vec::new(), outbound: Vec::new(), pause: None };
         self.tell_of_tape(&tape, RecordingEvent::InProgress, RecordingStatus::InProgress, None);
         self.tape = Some(tape);
+    }
+
+    /// Begins a recording that a document asks for. A call has one at a time.
+    pub(super) fn tape_by_document(&mut self, plan: TapePlan) {
+        let TapePlan { channels, track, callback, events } = plan;
+        let source = RecordingSource::StartCallRecordingApi;
+        let plan = RecordingPlan { sid: mint("RE"), source, channels, track, callback, events };
+        self.note(Event::Verb { name: "Recording", detail: plan.sid.to_string() });
+        if self.entry.begin_taping(&plan) {
+            self.tape(plan);
+        } else {
+            self.note(Event::Trap { text: "the call is recorded already: nothing is started".into() });
+        }
     }
 
     /// Does what the API wants of the recording, and records 20 ms.

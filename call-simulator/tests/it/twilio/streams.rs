@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use call_simulator::twilio::{CallEnd, CallOptions, CallerScript, Event, Phase, StreamEnd};
+use call_simulator::{
+    audio::fixtures::en,
+    twilio::{CallEnd, CallOptions, CallerScript, Event, Phase, StreamEnd},
+};
 use futures_util::SinkExt;
-use realtime_bridge::media::twilio::wire::FromTwilio;
+use realtime_bridge::media::twilio::wire::{FromTwilio, Track};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::app::{Script, status};
@@ -188,4 +191,45 @@ async fn a_stream_that_cannot_be_opened_is_reported_and_the_caller_hears_what_fo
         assert_eq!(told.get("StreamEvent"), Some("stream-error"));
         assert!(told.get("StreamError").unwrap().contains(&code.to_string()));
     }
+}
+
+/// What a caller says and hears goes to a server as well, while the document goes on; nothing comes back from there.
+#[tokio::test]
+async fn a_copy_has_both_tracks_beside_the_document_and_takes_nothing() {
+    let copy = "<Start><Stream url=\"{ws}/copy\" name=\"copy\" track=\"both_tracks\"\
+                statusCallback=\"http://{host}/status\"><Parameter name=\"token\" value=\"k3J9\"/></Stream></Start>\
+                <Pause length=\"1\"/><Say>A word for the caller.</Say><Stop><Stream name=\"copy\"/></Stop>\
+                <Pause length=\"1\"/>";
+    let app = Script::default()
+        .twiml("/voice", copy)
+        .answer("/status", |_| status(204))
+        .stream(|mut line| async move {
+            let start = line.start().await;
+            assert!(start.contains(r#""tracks":["inbound","outbound"]"#) && start.contains("k3J9"), "{start}");
+            line.mark("refused").await;
+            let (mut said, mut heard) = (false, false);
+            let stopped = loop {
+                let text = line.text().await.unwrap();
+                let FromTwilio::Media(media) = FromTwilio::parse(&text).unwrap() else { break text };
+                let sounds = media.payload.bytes().any(|byte| byte != b'/' && byte != b'8' && byte != b'=');
+                match media.track {
+                    Track::Inbound => said |= sounds,
+                    Track::Outbound => heard |= sounds,
+                }
+            };
+            assert!(matches!(FromTwilio::parse(&stopped).unwrap(), FromTwilio::Stop(_)), "{stopped}");
+            assert!(said && heard, "said {said}, heard {heard}");
+            assert_eq!(line.text().await, None);
+        })
+        .start()
+        .await;
+    let report = app.twilio().call(CallOptions::new(CallerScript::new().say(en::CALLER_UH_HUH))).await;
+    app.streams_served().await;
+    assert_eq!((report.end.clone(), report.streams.len()), (CallEnd::DocumentEnded, 0));
+    let [copy] = &report.copies[..] else { panic!("{:?}", report.copies) };
+    assert_eq!((copy.reason, copy.counts.messages_refused), (StreamEnd::Stopped, 1), "{}", report.timeline);
+    assert!(report.ended > copy.ended + ms(500), "the document goes on without it: {}", report.timeline);
+    let events: Vec<_> =
+        app.seen("/status").iter().map(|seen| seen.form.get("StreamEvent").unwrap().to_owned()).collect();
+    assert_eq!(events, ["stream-started", "stream-stopped"]);
 }

@@ -3,9 +3,9 @@
 use call_session::{
     call::{
         AnsweredBy, CallSession, CallSummary, Direction, HandoffEnd, HandoffMode, Line, Mode, Outcome, Recording,
-        Speaker, Status, Times, ToolOutcome, ToolRun, Usage, Version, Whereabouts,
+        Speaker, Status, SupervisorLeg, SupervisorRole, Times, ToolOutcome, ToolRun, Usage, Version, Whereabouts,
     },
-    id::{AgentId, CustomerId, SessionId},
+    id::{AgentId, CustomerId, LegId, SessionId},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -37,6 +37,8 @@ pub struct CallView {
     pub problem: Option<String>,
     /// The handing over of the caller, the newest if there were several.
     pub handoff: Option<HandoffView>,
+    /// Those who are, or were, with caller and person.
+    pub supervisors: Vec<SupervisorView>,
     /// How many streams of audio it has had.
     pub streams: usize,
     pub recordings: Vec<Recording>,
@@ -83,6 +85,26 @@ pub struct LegView {
     pub dialed_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub accepted_at: Option<Timestamp>,
+    /// Why they are not wanted any more, if they are not.
+    pub given_up: Option<String>,
+    /// How the leg ended.
+    pub ended: Option<String>,
+}
+
+/// Somebody who is with caller and person, as JSON shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "they are the fields of a leg")]
+pub struct SupervisorView {
+    pub leg_id: LegId,
+    pub agent_id: Option<AgentId>,
+    pub role: SupervisorRole,
+    pub twilio_call_sid: Option<CallSid>,
+    pub dialed_at: Timestamp,
+    pub answered_at: Option<Timestamp>,
+    /// Whether they came to the room.
+    pub arrived: bool,
     /// Why they are not wanted any more, if they are not.
     pub given_up: Option<String>,
     /// How the leg ended.
@@ -140,6 +162,7 @@ impl CallView {
             end_reason: call.ending.as_ref().map(|ending| ending.reason.clone()),
             problem: call.problem.clone(),
             handoff: HandoffView::new(call),
+            supervisors: call.supervisors.iter().map(SupervisorView::new).collect(),
             streams: call.attachments.iter().filter(|attachment| attachment.node.is_some()).count(),
             recordings: call.recordings.clone(),
             usage: call.usage.clone(),
@@ -191,6 +214,22 @@ impl HandoffView {
             caller: handoff.caller,
             legs: legs.collect(),
         })
+    }
+}
+
+impl SupervisorView {
+    fn new((id, leg): (&LegId, &SupervisorLeg)) -> Self {
+        Self {
+            leg_id: *id,
+            agent_id: leg.person.clone(),
+            role: leg.role,
+            twilio_call_sid: leg.call.clone(),
+            dialed_at: leg.dialed,
+            answered_at: leg.answered_at,
+            arrived: leg.arrived,
+            given_up: leg.given_up.clone(),
+            ended: leg.ended.clone(),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The longest reason, in characters: the person hears it.
-const REASON: usize = 300;
+pub(super) const REASON: usize = 300;
 
 /// The routes, which the API guards like its others.
 pub(in crate::phone) fn routes() -> Router<Api> {
@@ -146,18 +146,5 @@ pub(crate) fn not_allowed(why: Refused) -> Problem {
 /// Nobody can take a call now.
 pub(super) fn nobody(absent: &[Absent]) -> Problem {
     let problem = Problem::new(StatusCode::CONFLICT, "nobody-available", "Nobody is available");
-    problem.with_detail(told(absent)).with_member("people", json!(absent))
-}
-
-fn told(absent: &[Absent]) -> String {
-    let one = |who: &Absent| match (&who.back, who.busy) {
-        (_, true) => format!("{} is busy", who.agent_id),
-        (Some(back), false) => format!("{} is back at {back}", who.agent_id),
-        (None, false) => format!("{} is away", who.agent_id),
-    };
-    if absent.is_empty() {
-        "no agent takes calls".into()
-    } else {
-        absent.iter().map(one).collect::<Vec<_>>().join(", ")
-    }
+    problem.with_detail(Absent::all(absent, |who| who.agent_id.as_str())).with_member("people", json!(absent))
 }

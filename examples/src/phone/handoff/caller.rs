@@ -42,11 +42,11 @@ impl Phone {
                 Ok(self.down_the_ladder(Leg { call, ..leg }, MODEL_DOWN).await)
             }
             (Place::Agent, _) => self.back_to_agent(Leg { call, ..leg }).await,
-            (Place::Room, Some(plan)) => Ok(documents::caller_in_room(doors, &call, plan)),
+            (Place::Room, Some(plan)) => Ok(documents::caller_in_room(self.copied(&leg), doors, &call, plan)),
             (Place::Dial(id), Some(plan)) => {
                 let candidate = call.legs.get(&id).and_then(|leg| plan.candidates.get(leg.candidate));
                 Ok(match candidate {
-                    Some(candidate) => documents::direct(doors, call.id, id, plan, candidate),
+                    Some(candidate) => documents::direct(self.copied(&leg), doors, call.id, id, plan, candidate),
                     None => documents::ask_again(doors, &talk, call.id),
                 })
             }
@@ -73,7 +73,11 @@ impl Phone {
         }
         let (call, stream) = self.expect(leg.call.id, vec![]).await?;
         let Some(stream) = stream else { return Ok(hang_up()) };
-        Ok(self.connect(&Leg { call, ..leg }, stream, self.whose().await))
+        let talk = self.0.settings.conversation.of(&call);
+        let Document(mut document) = self.connect(&Leg { call, ..leg }, stream, self.whose().await);
+        // Who comes from a person, or from music, hears something while the model's session is being opened.
+        document.verbs.insert(0, talk.handoff_wait().into());
+        Ok(Document(document))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use call_session::{
-    call::{CallSummary, SupervisorRole},
-    handoff::{Candidate, Company, HandoffDoors, HandoffPlan, LegPlace, Route, coached, room_name},
+    call::{CallSession, CallSummary, Speaker, SupervisorRole},
+    handoff::{Briefing, Candidate, Company, HandoffDoors, HandoffPlan, LegPlace, Route, coached, room_name},
     id::{LegId, SessionId},
 };
 use twilio_twiml::{
@@ -23,20 +23,24 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a person may take to begin an answer to the briefing.
 const ANSWER: Seconds = Seconds(6);
 
+/// How much of the caller's words a person is told, in characters: about 15 s of speech.
+const SUMMARY: usize = 200;
+
 /// The caller waits with a word, and the handoff's door is asked again.
 pub(super) fn ask_again(doors: &Doors, talk: &Conversation, call: SessionId) -> Document {
     Document(Response::new().say(talk.handoff_wait()).pause(Pause::new(ASK_AGAIN)).redirect(doors.caller(call)))
 }
 
-/// The room. Whoever leaves it, caller or person, ends it for both, so that nobody waits there alone.
-pub(super) fn caller_in_room(doors: &Doors, call: &CallSummary, plan: &HandoffPlan) -> Document {
+/// The room, after what runs `beside` it. Whoever leaves it, caller or person, ends it for both, so that nobody waits there
+/// alone.
+pub(super) fn caller_in_room(beside: Response, doors: &Doors, call: &CallSummary, plan: &HandoffPlan) -> Document {
     let mut room = room(doors, call.id, "caller".into());
     if let Company::Music { url: Some(url) } = &plan.company {
         // A file is cached when it is got.
         room = room.wait_url(url.as_str()).wait_method(Method::Get);
     }
     let dial = Dial::to(room).action(doors.left(call.id));
-    Document(Response::new().dial(dial))
+    Document(beside.dial(dial))
 }
 
 fn room(doors: &Doors, call: SessionId, label: String) -> Conference {
@@ -54,8 +58,15 @@ fn room(doors: &Doors, call: SessionId, label: String) -> Conference {
         ])
 }
 
-/// The caller's own leg dials the person.
-pub(super) fn direct(doors: &Doors, call: SessionId, leg: LegId, plan: &HandoffPlan, to: &Candidate) -> Document {
+/// The caller's own leg dials the person, with what runs `beside` that.
+pub(super) fn direct(
+    beside: Response,
+    doors: &Doors,
+    call: SessionId,
+    leg: LegId,
+    plan: &HandoffPlan,
+    to: &Candidate,
+) -> Document {
     let (document, status) = (doors.leg(call, leg), doors.leg_status(call, leg));
     let events = [CallEvent::Initiated, CallEvent::Ringing, CallEvent::Answered, CallEvent::Completed];
     let machine = plan.detect_machines.then_some(MachineDetection::Enable);
@@ -80,11 +91,12 @@ pub(super) fn direct(doors: &Doors, call: SessionId, leg: LegId, plan: &HandoffP
         }
     };
     let dial = Dial::to(party).action(doors.left(call)).caller_id(plan.from.clone()).timeout(plan.limits.ring);
-    Document(Response::new().dial(dial))
+    Document(beside.dial(dial))
 }
 
 /// What a person's leg is told. `again` when the briefing was heard before.
-pub(super) fn leg(phone: &Phone, call: &CallSummary, leg: LegId, place: LegPlace, again: bool) -> Document {
+pub(super) fn leg(phone: &Phone, session: &CallSession, leg: LegId, place: LegPlace, again: bool) -> Document {
+    let call = &session.summary;
     let talk = talk(phone, call, leg);
     let Some(handoff) = call.handoff.as_ref() else { return gone(&talk) };
     let (doors, plan) = (&phone.0.doors, &handoff.plan);
@@ -96,7 +108,7 @@ pub(super) fn leg(phone: &Phone, call: &CallSummary, leg: LegId, place: LegPlace
                 // Whoever picks up says a word, such as 「はい」, which is no consent yet: before the question only keys count.
                 let keys =
                     Gather::new().input([Input::Dtmf]).action(verdict.as_str()).num_digits(1).timeout(Seconds(1));
-                document = document.gather(keys.say(talk.briefing(&plan.briefing)));
+                document = document.gather(keys.say(talk.briefing(&briefing(session, plan))));
             }
             let question = Gather::new()
                 .input([Input::Dtmf, Input::Speech])
@@ -119,6 +131,29 @@ pub(super) fn leg(phone: &Phone, call: &CallSummary, leg: LegId, place: LegPlace
         // Whatever a later version adds, nobody is connected by guess.
         _ => gone(&talk),
     }
+}
+
+/// What is known now: the caller may have said more since a person was asked for.
+fn briefing(session: &CallSession, plan: &HandoffPlan) -> Briefing {
+    let mut briefing = plan.briefing.clone();
+    let (mut said, mut left) = (Vec::new(), SUMMARY);
+    let lines = session.transcript.iter().rev().filter(|line| line.speaker == Speaker::Caller);
+    for words in lines.map(|line| line.heard.trim()).filter(|words| !words.is_empty()) {
+        let length = words.chars().count();
+        if length > left {
+            if said.is_empty() {
+                said.push(words.chars().skip(length - left).collect());
+            }
+            break;
+        }
+        left -= length;
+        said.push(words.to_owned());
+    }
+    if !said.is_empty() {
+        said.reverse();
+        briefing.summary = said.join(" ");
+    }
+    briefing
 }
 
 /// The room, for somebody who is there besides: it neither begins nor ends with them. Nothing if there is nobody to whisper
@@ -155,5 +190,47 @@ fn talk(phone: &Phone, call: &CallSummary, leg: LegId) -> Conversation {
     match candidate.and_then(|candidate| candidate.language.as_deref()) {
         Some(language) => talk.spoken_in(language),
         None => talk,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use call_session::{
+        call::{HandoffMode, NewCall},
+        handoff::Candidate,
+    };
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn call() -> (Doors, CallSummary, HandoffPlan) {
+        let doors = Doors("https://bridge.example.com".parse().unwrap());
+        let call = NewCall::inbound("+14155550100", "+815012345678");
+        let candidate = Candidate::new(None, "+819012345678");
+        let plan = HandoffPlan::new(HandoffMode::Warm, "+815012345678", vec![candidate]);
+        (doors, CallSession::new(SessionId::new(), Timestamp::UNIX_EPOCH, call).summary, plan)
+    }
+
+    /// A server may die while it is asked: without these, Twilio would give the leg up instead of asking another.
+    #[test]
+    fn every_address_that_twilio_gets_may_be_asked_again() {
+        let (doors, call, plan) = call();
+        let leg = LegId::new();
+        let room = caller_in_room(Response::new(), &doors, &call, &plan).0;
+        let dialled = direct(Response::new(), &doors, call.id, leg, &plan, &plan.candidates[0]).0;
+        let again = ask_again(&doors, &Conversation::new(crate::conversation::Language::English), call.id).0;
+        let documents = [room, dialled, again].map(|document| document.to_xml().unwrap()).concat();
+        let asked = documents.matches("https://bridge.example.com/api/twilio/").count();
+        let by_rest = [
+            doors.caller(call.id),
+            doors.leg(call.id, leg),
+            doors.leg_status(call.id, leg),
+            doors.leg_machine(call.id, leg),
+            doors.verdict(call.id, leg),
+        ];
+        let repeats = "#ct=2000&rt=10000&rc=2&rp=ct,rt,5xx";
+        assert_eq!(documents.matches(&repeats.replace('&', "&amp;")).count(), asked, "{documents}");
+        assert_eq!(asked, 7, "{documents}");
+        assert!(by_rest.iter().all(|url| url.ends_with(repeats)), "{by_rest:?}");
     }
 }

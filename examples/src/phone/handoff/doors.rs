@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use call_session::{
     call::{CallSession, SessionEvent},
@@ -23,17 +23,17 @@ use twilio_twiml::{
     words::CallStatus,
 };
 
-use super::{super::connect::Leg, documents};
+use super::{super::connect::Leg, documents, notes};
 use crate::{chain::Chain, phone::Phone, settings::PublicUrl, web::Signed};
 
-/// The addresses of the doors.
+/// The addresses of the doors. All may be asked twice, so that another server answers when one dies in the middle.
 #[derive(Debug, Clone)]
 pub(in crate::phone) struct Doors(pub(in crate::phone) PublicUrl);
 
 impl Doors {
     /// Where the caller's leg asks what comes next when its room, or its direct dial, is over.
     pub(super) fn left(&self, call: SessionId) -> String {
-        self.0.to(&format!("/api/twilio/handoff-left/{call}"))
+        self.0.webhook(&format!("/api/twilio/handoff-left/{call}"))
     }
 
     /// Where a person's answer to the briefing goes.
@@ -43,17 +43,17 @@ impl Doors {
 
     /// Where it is told what happens in a room.
     pub(super) fn conference(&self, call: SessionId) -> String {
-        self.0.to(&format!("/api/twilio/conference/{call}"))
+        self.0.webhook(&format!("/api/twilio/conference/{call}"))
     }
 
     fn of_leg(&self, door: &str, call: SessionId, leg: LegId) -> String {
-        self.0.to(&format!("/api/twilio/handoff-{door}/{call}/{leg}"))
+        self.0.webhook(&format!("/api/twilio/handoff-{door}/{call}/{leg}"))
     }
 }
 
 impl HandoffDoors for Doors {
     fn caller(&self, session: SessionId) -> String {
-        self.0.to(&format!("/api/twilio/handoff-redirect/{session}"))
+        self.0.webhook(&format!("/api/twilio/handoff-redirect/{session}"))
     }
 
     fn leg(&self, session: SessionId, leg: LegId) -> String {
@@ -79,6 +79,7 @@ pub(in crate::phone) fn routes() -> Router<Phone> {
         .route("/api/twilio/handoff-status/{call}/{leg}", post(leg_status))
         .route("/api/twilio/handoff-machine/{call}/{leg}", post(leg_machine))
         .route("/api/twilio/conference/{call}", post(conference))
+        .route("/api/twilio/handoff-notes/{call}/{stream}", get(notes::notes))
 }
 
 /// The caller's leg wants its document.
@@ -151,7 +152,7 @@ async fn leg(
     let told = phone.told(call, |session| pure::answer_leg(session, leg, &sid, by.as_ref())).instrument(span).await;
     let place = told.as_ref().map(|updated| pure::leg_place(&updated.session.summary, leg, &sid));
     match (&told, place) {
-        (Ok(updated), Ok(place)) => documents::leg(&phone, &updated.session.summary, leg, place, false).into_response(),
+        (Ok(updated), Ok(place)) => documents::leg(&phone, &updated.session, leg, place, false).into_response(),
         (Err(error), _) | (_, Err(error)) => unknown_leg(&phone, error),
     }
 }
@@ -174,7 +175,7 @@ async fn verdict(
             if place == LegPlace::Gone && answer == Verdict::Decline {
                 return documents::declined(&phone, call, leg).into_response();
             }
-            documents::leg(&phone, call, leg, place, true).into_response()
+            documents::leg(&phone, &updated.session, leg, place, true).into_response()
         }
         Err(error) => unknown_leg(&phone, &error),
     }

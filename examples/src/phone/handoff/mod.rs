@@ -9,6 +9,7 @@
 //! | `POST /api/twilio/handoff-status/{call}/{leg}` | what became of a person's leg |
 //! | `POST /api/twilio/handoff-machine/{call}/{leg}` | who, or what, picked up |
 //! | `POST /api/twilio/conference/{call}` | what happens in the room |
+//! | `GET /api/twilio/handoff-notes/{call}/{stream}` | a copy of what caller and person say, a WebSocket |
 //!
 //! What a leg hears follows from the call as it is kept, so that any server answers at any of these doors.
 
@@ -17,6 +18,7 @@ pub(crate) mod api;
 mod caller;
 mod documents;
 mod doors;
+mod notes;
 mod people;
 mod runner;
 mod supervise;
@@ -25,7 +27,7 @@ mod tool;
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use call_session::{
-    call::{CallSession, CallSummary, HandoffEvent, HandoffMode, Refused, SessionEvent, Status},
+    call::{CallSession, CallSummary, Direction, HandoffEvent, HandoffMode, Refused, SessionEvent, Status},
     handoff::{
         self as pure, AfterPerson, Ask, Company, ConferenceRedirect, HandoffPlan, HandoffSettings, HandoffStrategy,
         NoOne, Wanted, WarmTransfer,
@@ -39,6 +41,7 @@ pub use self::people::Absent;
 pub(super) use self::{
     caller::leads_elsewhere,
     doors::{Doors, routes},
+    notes::NoteTakers,
     runner::{Runs, watch},
     tool::Targets,
 };
@@ -265,10 +268,15 @@ impl Phone {
     async fn handoff_settings(&self, session: &CallSession, ask: &HandOver) -> Result<HandoffSettings, StoreError> {
         let talk = self.0.settings.conversation.of(&session.summary);
         let mut settings = self.0.settings.handoff.settings(talk.handoff_farewell());
-        if let Some(customer) = &session.summary.customer
-            && let Some(customer) = self.0.directory.customer(customer).await?
-        {
-            settings = settings.with_caller(customer.name);
+        let call = &session.summary;
+        let customer = match &call.customer {
+            Some(customer) => self.0.directory.customer(customer).await?,
+            None => None,
+        };
+        let name = customer.map(|customer| customer.name).filter(|name| !name.trim().is_empty());
+        let other = if call.direction == Direction::Inbound { &call.from } else { &call.to };
+        if let Some(caller) = name.or_else(|| other.phone().map(|number| talk.unnamed(number))) {
+            settings = settings.with_caller(caller);
         }
         if ask.without_agent {
             let url = match &settings.company {

@@ -47,6 +47,22 @@ pub struct Absent {
     pub back: Option<String>,
 }
 
+impl Absent {
+    /// Who cannot take a caller and until when, in words; each is called by this name.
+    pub(super) fn all<'a>(absent: &'a [Self], name: impl Fn(&'a Self) -> &'a str) -> String {
+        let one = |who: &'a Self| match (&who.back, who.busy) {
+            (_, true) => format!("{} is busy", name(who)),
+            (Some(back), false) => format!("{} is back at {back}", name(who)),
+            (None, false) => format!("{} is away", name(who)),
+        };
+        if absent.is_empty() {
+            "nobody takes calls".into()
+        } else {
+            absent.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
 impl People {
     /// Those who can be reached by telephone, who speak this language first.
     pub(super) fn persons(&self, language: &str) -> Vec<Person> {

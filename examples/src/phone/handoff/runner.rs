@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -78,8 +79,12 @@ impl Phone {
                 former.ended.wait().await;
             }
             let performed = async {
-                phone.keep_company(&agents, call).await;
-                runner.run(call).await
+                // Beside the rest: another server may take its time.
+                let (mut kept, mut run) = (pin!(phone.keep_company(&agents, call)), pin!(runner.run(call)));
+                tokio::select! {
+                    () = &mut kept => run.await,
+                    end = &mut run => end,
+                }
             };
             tokio::select! {
                 // Another server goes on with it, or this one after its start.

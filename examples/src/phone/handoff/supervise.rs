@@ -1,11 +1,6 @@
 //! The door by which people and programs have somebody be with a caller and a person.
 
-use axum::{
-    Json,
-    body::Bytes,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, body::Bytes, extract::State, http::StatusCode};
 use call_session::{
     call::{CallSession, SessionEvent, SupervisionEvent, SupervisorLeg, SupervisorRole},
     handoff::{Availability, supervise},
@@ -17,7 +12,7 @@ use twilio_twiml::phone::Address;
 use super::api::{nobody, read_number};
 use crate::phone::{
     Phone, Problem,
-    api::{bad_body, not_updated},
+    api::{CallName, bad_body, not_updated},
 };
 
 /// Who is to be there, and what they do.
@@ -45,7 +40,7 @@ pub(super) struct Begun {
 /// Somebody is called to the room, or does something else there from now on.
 pub(super) async fn begin(
     State(phone): State<Phone>,
-    Path(call): Path<SessionId>,
+    CallName(call): CallName,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Begun>), Problem> {
     let Json(wish) = Json::<Wish>::from_bytes(&body).map_err(bad_body)?;

@@ -15,7 +15,7 @@ use realtime_bridge::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Absent, HandOver, NotHandedOver};
+use super::{Absent, HandOver, NotHandedOver, api::REASON};
 use crate::{chain::Chain, phone::Phone};
 
 /// The name of the tool.
@@ -114,7 +114,7 @@ impl RawTool for HandOverTool {
         ToolOptions::default().with_after(AfterTool::Silent).with_policy(ToolPolicy::Repeat)
     }
 
-    async fn call_raw(&self, context: &ToolContext, arguments: &str) -> Result<String, ToolError> {
+    async fn call_raw(&self, _: &ToolContext, arguments: &str) -> Result<String, ToolError> {
         let arguments: Arguments = serde_json::from_str(arguments)
             .map_err(|error| ToolError::new(format!("the arguments are not what the tool takes: {error}")))?;
         let wanted = if arguments.to == ANYONE {
@@ -122,13 +122,15 @@ impl RawTool for HandOverTool {
         } else {
             match self.targets.iter().find(|target| target.id.as_str() == arguments.to) {
                 Some(target) => Wanted::Person(target.id.clone()),
-                None => return self.not_now(context, "there is nobody of this name").await,
+                None => return Err(self.not_now("there is nobody of this name").await),
             }
         };
-        let ask = HandOver::new("agent", wanted).with_reason(arguments.reason);
+        // A person hears it.
+        let reason: String = arguments.reason.chars().take(REASON).collect();
+        let ask = HandOver::new("agent", wanted).with_reason(reason.trim());
         match Box::pin(self.phone.hand_over(self.call, &ask)).await {
             Ok(_) => Ok(json!({"status": "a colleague is being called"}).to_string()),
-            Err(NotHandedOver::Nobody(absent)) => self.not_now(context, &away(&absent)).await,
+            Err(NotHandedOver::Nobody(absent)) => Err(self.not_now(&Absent::all(&absent, |who| &who.name)).await),
             Err(NotHandedOver::Refused(refused)) => {
                 // The caller hears of the first one.
                 tracing::debug!(%refused, "the model hands a caller over who is not to be had");
@@ -136,31 +138,19 @@ impl RawTool for HandOverTool {
             }
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "the model cannot hand a caller over");
-                self.not_now(context, "it does not work at the moment").await
+                Err(self.not_now("it does not work at the moment").await)
             }
         }
     }
 }
 
 impl HandOverTool {
-    /// The model tells the caller, which it would not by itself after this tool.
-    async fn not_now(&self, context: &ToolContext, why: &str) -> Result<String, ToolError> {
+    /// What the model is told of a handover that does not take place: a failure, of which it speaks to the caller once it knows
+    /// all of it. After what succeeds it says nothing.
+    async fn not_now(&self, why: &str) -> ToolError {
         let summary = self.phone.0.store.summary(self.call).await.ok().flatten();
         let talk = &self.phone.0.settings.conversation;
         let text = summary.map_or_else(|| talk.nobody_there(), |call| talk.of(&call).nobody_there());
-        if context.call.instruct(text, true).await.is_err() {
-            tracing::debug!("the call ended before the caller heard that nobody is there");
-        }
-        Ok(json!({"status": "nobody is available", "why": why}).to_string())
+        ToolError::new(format!("nobody is available: {why}. {text}"))
     }
-}
-
-/// Who is away, for a model that tells the caller.
-fn away(absent: &[Absent]) -> String {
-    let one = |who: &Absent| match (&who.back, who.busy) {
-        (_, true) => format!("{} has another caller", who.name),
-        (Some(back), false) => format!("{} is back at {back}", who.name),
-        (None, false) => format!("{} is not there", who.name),
-    };
-    if absent.is_empty() { "nobody takes calls".into() } else { absent.iter().map(one).collect::<Vec<_>>().join("; ") }
 }

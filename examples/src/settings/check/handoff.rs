@@ -28,6 +28,7 @@ impl Check {
             farewell: given(&arguments.handoff_farewell).map(str::to_owned),
             ring: self.seconds("HANDOFF_RING", &arguments.handoff_ring, defaults.ring, MOST_RINGING),
             from: self.parsed("HANDOFF_FROM", &arguments.handoff_from, "a number such as +81312345678"),
+            notes: self.parsed("HANDOFF_NOTES", &arguments.handoff_notes, "true or false").unwrap_or(defaults.notes),
         }
     }
 

@@ -1,8 +1,11 @@
 //! Callers and people, over sockets.
 
+mod company;
 mod deaths;
+mod notes;
 mod outage;
 mod races;
+mod recording;
 mod requests;
 mod stories;
 mod supervisors;

@@ -9,7 +9,7 @@ use call_session::{
 use call_simulator::{
     audio::fixtures::en,
     openai::{Answer, ApiError, OpenAiSimulator, Script, Settings as Manners, Timing},
-    twilio::{CallOptions, CallReport, CallerScript, Event, PhoneScript},
+    twilio::{CallOptions, CallReport, CallerScript, Cue, Event, PhoneScript},
 };
 use examples::settings::Arguments;
 use tokio::{net::TcpListener, task::JoinSet, time::Instant};
@@ -212,4 +212,30 @@ async fn the_breaker_opens_for_many_calls_and_closes_again_and_the_webhook_answe
     let caller = world.caller().await;
     assert!(caller.line.len() == 1);
     world.over(caller).await;
+}
+
+/// The agent's stream is lost again and again while a person is on the way: the caller waits for the person, although the ladder
+/// has only an apology.
+#[tokio::test]
+async fn a_caller_whose_agent_is_lost_waits_for_the_person_who_is_on_the_way() {
+    let world = World::with(receptionist(), |arguments: &mut Arguments| {
+        arguments.second.outage = Some("apology".into());
+        arguments.handoff.handoff_ring = Some("60".into());
+    });
+    let world = world.await;
+    let agent = world.person("slow", presses("1").after(Duration::from_secs(8))).await;
+    let (first, second) = (Cue::new(), Cue::new());
+    let script = CallerScript::new().until_cue(&first).drop_socket().until_cue(&second).drop_socket();
+    let caller = world.caller_who(script).await;
+    let asked = world.post(caller.call, "handoff", serde_json::json!({ "agentId": agent })).await;
+    assert_eq!(asked.0, 202);
+    world.until(&caller, |call| call.legs.values().any(|leg| leg.call.is_some())).await;
+    first.give();
+    world.until(&caller, |call| call.attachments.len() == 2 && call.attachments[1].node.is_some()).await;
+    second.give();
+    let session = world.until(&caller, with_agent).await;
+    assert_eq!(session.summary.attachments.len(), 2);
+    let (session, report) = world.over(caller).await;
+    assert!(!apology(&report), "{}", report.timeline);
+    assert_eq!(session.summary.status, Status::Completed);
 }

@@ -12,6 +12,9 @@ use super::world::{World, back, presses, with_agent};
 
 const SOON: Duration = Duration::from_millis(1_500);
 
+/// Longer than anybody waits for an answer.
+const HANGS: Duration = Duration::from_secs(40);
+
 /// One request to Twilio goes wrong, in every way: the caller and one person talk in the end, once.
 #[tokio::test]
 async fn a_request_that_goes_wrong_keeps_nobody_from_talking() {
@@ -25,6 +28,10 @@ async fn a_request_that_goes_wrong_keeps_nobody_from_talking() {
         // The stream has stopped, and the caller is in the room, before the answer.
         (Operation::UpdateCall, RestFault::AnswerLate(SOON)),
         (Operation::UpdateCall, RestFault::Late(SOON)),
+        // No answer ever comes, though it is done: nobody waits for it for long.
+        (Operation::UpdateCall, RestFault::NeverAnswered),
+        (Operation::UpdateCall, RestFault::Late(HANGS)),
+        (Operation::CreateCall, RestFault::NeverAnswered),
         (Operation::CreateCall, RestFault::AnswerLost),
         (Operation::CreateCall, failed(true)),
         // The person presses a key before it is known what their call is named.
@@ -42,6 +49,9 @@ async fn connects(operation: Operation, fault: RestFault) {
     assert_eq!(asked.0, 202, "{operation:?} {fault:?}");
     let session = world.until(&caller, with_agent).await;
     assert_eq!(session.summary.legs.len(), 1, "{operation:?} {fault:?}");
+    let handoff = session.summary.handoff.unwrap();
+    let moved = Duration::try_from(handoff.connected.unwrap().duration_since(handoff.moving.unwrap())).unwrap();
+    assert!(moved < HANGS / 2, "{operation:?} {fault:?}: the caller is moved after {moved:?}");
     let (session, report) = world.over(caller).await;
     assert_eq!(session.summary.status, Status::Completed);
     assert_eq!(world.twilio.calls().len(), 2, "{operation:?} {fault:?}: one caller, one person");

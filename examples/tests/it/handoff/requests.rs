@@ -41,6 +41,12 @@ async fn who_cannot_be_asked_is_told_with_the_reason() {
         assert!(status == 400 || status == 422, "{body}: {status}");
         assert!(problem["detail"].as_str().unwrap().contains(named), "{body}: {problem}");
     }
+    for door in ["handoff", "take-back", "supervise"] {
+        let url = format!("{}/api/calls/no-name/{door}", world.url);
+        let answer = reqwest::Client::new().post(url).json(&json!({})).send().await.unwrap();
+        let (status, problem) = (answer.status(), answer.json::<serde_json::Value>().await.unwrap());
+        assert_eq!((status.as_u16(), &problem["code"]), (404, &json!("call-not-found")), "{door}: {problem}");
+    }
     let unknown = call_session::id::SessionId::new();
     assert_eq!(world.post(unknown, "handoff", json!({})).await.0, 404);
     assert_eq!(world.post(unknown, "take-back", json!({})).await.0, 404);

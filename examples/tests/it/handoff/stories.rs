@@ -9,9 +9,9 @@ use call_session::{
 use call_simulator::{
     audio::fixtures::en,
     openai::Answer,
-    twilio::{CallerScript, PhoneScript},
+    twilio::{CallerScript, Cue, Event, PhoneScript},
 };
-use examples::phone::handoff::Strategies;
+use examples::{phone::handoff::Strategies, settings::Arguments};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -170,9 +170,16 @@ async fn the_callers_own_line_dials() {
 #[tokio::test]
 async fn the_model_hands_over_to_people_by_name() {
     let script = receptionist()
-        .turn(en::CALLER_HOURS, Answer::call("hand_over", &json!({ "to": "away", "reason": "a complaint" })))
+        .turn(
+            en::CALLER_HOURS,
+            Answer::call("hand_over", &json!({ "to": "away", "reason": "a complaint" }))
+                .then(Answer::say(en::AGENT_NOBODY)),
+        )
+        // Whatever the model says before it has the result.
+        .otherwise(Answer::say(en::AGENT_HOURS))
         .turn(en::CALLER_SLOT, Answer::call("hand_over", &json!({ "to": "here", "reason": "a complaint" })));
-    let world = World::with(script, |_| {}).await;
+    let offer = |arguments: &mut Arguments| arguments.handoff.handoff_offer = Some("message".into());
+    let world = World::with(script, offer).await;
     world.person("here", presses("1")).await;
     let away = world.person("away", PhoneScript::no_answer()).await;
     let mut agent = world.directory.agent(&away).await.unwrap().unwrap();
@@ -190,11 +197,49 @@ async fn the_model_hands_over_to_people_by_name() {
     let session = world.until(&caller, with_agent).await;
     let (first, second) = (&session.tools[0], &session.tools[1]);
     assert!(first.output.as_ref().unwrap().contains("nobody is available"), "{first:?} {:?}", first.output);
-    assert!(first.output.as_ref().unwrap().contains("away is not there"), "{:?}", first.output);
+    assert!(first.output.as_ref().unwrap().contains("away is away"), "{:?}", first.output);
+    assert!(first.output.as_ref().unwrap().contains("offer to take a message"), "{:?}", first.output);
+    // What it said to that, it said once, knowing who is away.
+    let said: Vec<_> = session.transcript.iter().filter(|line| line.speaker == Speaker::Agent).collect();
+    let told = said.iter().filter(|line| line.generated == en::AGENT_NOBODY.transcript).count();
+    let blind = said.iter().filter(|line| line.generated == en::AGENT_HOURS.transcript).count();
+    assert_eq!((told, blind), (1, 0), "{:?}", said.iter().map(|line| &line.generated).collect::<Vec<_>>());
     assert!(second.output.as_ref().unwrap().contains("being called"), "{:?}", second.output);
     let handoff = session.summary.handoff.as_ref().unwrap();
     assert_eq!((handoff.by.as_str(), handoff.reason.as_str()), ("agent", "a complaint"));
     let config = world.openai.next_session().await.recording();
     assert!(format!("{config:?}").contains("anyone"), "the model knows whom it may name");
     world.over(caller).await;
+}
+
+/// A person hears who calls and why, and what the caller has said until they picked up.
+#[tokio::test]
+async fn a_person_is_told_who_calls_and_why_and_what_was_said() {
+    let script = receptionist().turn(en::CALLER_HOURS, Answer::say(en::AGENT_HOURS));
+    let world = World::with(script, |arguments| arguments.handoff.handoff_ring = Some("60".into())).await;
+    let agent = world.person("briefed", presses("1").after(Duration::from_secs(12))).await;
+    let asks = Cue::new();
+    let caller = world.caller_who(CallerScript::new().until_cue(&asks).say(en::CALLER_HOURS)).await;
+    let wish = json!({ "agentId": agent, "reason": "an invoice." });
+    assert_eq!(world.post(caller.call, "handoff", wish).await.0, 202);
+    // The caller says it after the person was asked for.
+    asks.give();
+    let session = world.until(&caller, with_agent).await;
+    let leg = session.summary.legs.values().next().unwrap().call.clone().unwrap();
+    let number = session.summary.from.phone().unwrap().as_str().trim_start_matches("+1").to_owned();
+    world.over(caller).await;
+    let report = world.twilio.report(&leg).await.unwrap();
+    let briefing = report.timeline.moments().iter().find_map(|moment| match &moment.event {
+        Event::Document { twiml } if twiml.contains("<Gather") => Some(twiml.clone()),
+        _ => None,
+    });
+    let briefing = briefing.unwrap();
+    let digits: Vec<_> = number.chars().map(String::from).collect();
+    for told in [
+        format!("The caller is somebody at {}.", digits.join(" ")),
+        "It is about an invoice.".to_owned(),
+        format!("They said: {}.", en::CALLER_HOURS.transcript.trim_end_matches('.')),
+    ] {
+        assert!(briefing.contains(&told), "{told} in {briefing}");
+    }
 }

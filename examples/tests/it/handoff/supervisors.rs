@@ -60,6 +60,11 @@ async fn somebody_listens_whispers_and_joins_in() {
         let session = until(&*world.store, call, |session| of(session).given == Some(wanted)).await;
         assert_eq!(heard(&world, call, &of(&session)).await, (Some(muted), Some(coaching)), "{role}");
     }
+    let shown = reqwest::get(format!("{}/api/calls/{call}", world.url)).await.unwrap();
+    let shown: serde_json::Value = shown.json().await.unwrap();
+    let (shown, person) = (&shown["supervisors"][0], &shown["handoff"]["legs"][0]["agentId"]);
+    assert_eq!((&shown["agentId"], &shown["role"], &shown["arrived"]), (&json!(lead), &json!("join"), &json!(true)));
+    assert_eq!((person, &shown["legId"]), (&json!(agent), &begun["legId"]));
     // The caller leaves, and so does everybody.
     world.over(caller).await;
     let session = until(&*world.store, call, |session| of(session).ended.is_some()).await;

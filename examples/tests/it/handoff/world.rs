@@ -12,6 +12,7 @@ use std::{
 use call_session::{
     call::{CallSession, CallSummary, Status},
     directory::{Agent, AgentStatus, Directory},
+    handoff::room_name,
     id::{AgentId, SessionId},
     store::{Query, SessionStore},
 };
@@ -25,16 +26,23 @@ use examples::{
     phone::{Parts, Phone, api::Api, handoff::Strategies},
     settings::{Arguments, Settings},
 };
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinSet, time::Instant};
 use twilio_twiml::{
     phone::E164,
-    rest::{self, Credentials},
+    rest::{self, ConferenceFilter, Credentials},
     sid::CallSid,
     webhook::signature::AuthToken,
 };
 
 use crate::world::{ACCOUNT, TOKEN};
+
+/// The longest that a caller may hear nothing.
+const SILENCE: Duration = Duration::from_secs(4);
+
+const FRAME: Duration = Duration::from_millis(20);
 
 pub(super) const FAREWELL: &str = "One moment, I am putting you through.";
 
@@ -78,8 +86,27 @@ impl World {
     }
 
     pub(super) async fn planned(script: Script, strategies: Strategies, change: impl FnOnce(&mut Arguments)) -> Self {
+        Self::made(script, Vec::new(), strategies, change).await
+    }
+
+    /// The first model sessions have these scripts, one each, and all others the first.
+    pub(super) async fn cast(
+        script: Script,
+        first: impl IntoIterator<Item = Script>,
+        change: impl FnOnce(&mut Arguments),
+    ) -> Self {
+        Self::made(script, first.into_iter().collect(), Strategies::default(), change).await
+    }
+
+    async fn made(
+        script: Script,
+        first: Vec<Script>,
+        strategies: Strategies,
+        change: impl FnOnce(&mut Arguments),
+    ) -> Self {
         let manners = Manners::default().with_timing(Timing::brisk());
-        let openai = OpenAiSimulator::builder().script(script).settings(manners).start().await.unwrap();
+        let openai = OpenAiSimulator::builder().script(script).first_scripts(first).settings(manners).start();
+        let openai = openai.await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let voice_url = format!("{url}/api/twilio/voice").parse().unwrap();
@@ -194,8 +221,46 @@ impl World {
         for leg in session.summary.legs.values().filter_map(|leg| leg.call.as_ref()) {
             self.twilio.report(leg).await.unwrap();
         }
+        self.check(&session, &report).await;
         (session, report)
     }
+
+    /// What holds of every call: nobody heard nothing for long on the way to a person and back, and there was one room at most.
+    async fn check(&self, session: &CallSession, report: &CallReport) {
+        let filter = ConferenceFilter::new().friendly_name(room_name(session.summary.id));
+        let rooms: Vec<_> = self.account.conferences().list(&filter).try_collect().await.unwrap();
+        assert!(rooms.len() <= 1, "{} rooms: {}", rooms.len(), report.timeline);
+        check_silence(session, report);
+    }
+}
+
+/// Nobody heard nothing for long on the way to a person and back.
+pub(super) fn check_silence(session: &CallSession, report: &CallReport) {
+    let Some(handoff) = &session.summary.handoff else { return };
+    let (now, instant) = (Timestamp::now(), Instant::now());
+    let at = |time: Timestamp| {
+        let ago = Duration::try_from(now.duration_since(time)).unwrap_or_default();
+        (instant - ago).saturating_duration_since(report.placed_at)
+    };
+    let over = handoff.ended.as_ref().map_or(report.ended, |(ended, _)| at(*ended));
+    let mut ways = vec![(at(handoff.requested), handoff.connected.map_or(over, at))];
+    // Who comes back hears somebody soon; after that both may be silent.
+    ways.extend(handoff.ended.as_ref().map(|(ended, _)| (at(*ended), at(*ended) + SILENCE + FRAME)));
+    for (from, to) in ways {
+        let silence = longest_silence(report, from, to.min(report.ended));
+        let most = SILENCE + report.worst_lateness;
+        assert!(silence <= most, "nothing was heard for {silence:?}, {from:?} to {to:?}: {}", report.timeline);
+    }
+}
+
+/// The longest time between two times of a call in which its caller heard nothing.
+fn longest_silence(report: &CallReport, from: Duration, to: Duration) -> Duration {
+    let (mut quiet, mut longest) = (from, Duration::ZERO);
+    for heard in &report.agent_speech {
+        longest = longest.max(heard.start.min(to).saturating_sub(quiet));
+        quiet = quiet.max(heard.end);
+    }
+    longest.max(to.saturating_sub(quiet))
 }
 
 /// A call that is under way.
