@@ -16,6 +16,7 @@
 //! - [`stream_token`]: what lets a media stream in.
 //! - [`model`]: sessions that are opened before the caller is there.
 //! - [`database`]: where calls and people are kept.
+//! - [`records`]: agents and customers that are put into the database when a server starts.
 //! - [`program`]: what the programs have in common.
 //! - [`phone`]: a telephone for a voice model: the doors that Twilio uses, and those for people and programs.
 
@@ -28,6 +29,7 @@ pub mod model;
 pub mod outbound;
 pub mod phone;
 pub mod program;
+pub mod records;
 pub mod settings;
 pub mod sip;
 pub mod stream_token;

@@ -74,11 +74,13 @@ fn report(what: &str, times: &mut [Duration]) {
     println!("{what}: {}  p50 {p50:.1?}  p90 {p90:.1?}  p99 {p99:.1?}  worst {worst:.1?}", times.len());
 }
 
+/// A call of somebody who has not called before, which makes a customer, too.
 fn new_call() -> Form {
+    let name = Uuid::new_v4();
     Form::new()
-        .with("CallSid", format!("CA{}", Uuid::new_v4().simple()))
+        .with("CallSid", format!("CA{}", name.simple()))
         .with("AccountSid", "AC0123456789abcdef0123456789abcdef")
-        .with("From", "+14155550100")
+        .with("From", format!("+1415{:07}", name.as_u128() % 10_000_000))
         .with("To", "+815012345678")
         .with("CallStatus", "ringing")
         .with("Direction", "inbound")

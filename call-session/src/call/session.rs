@@ -51,6 +51,9 @@ pub struct Attachment {
     pub node: Option<NodeId>,
     /// The model session on it, as the provider names it.
     pub model: Option<String>,
+    /// The model of that session, which what it uses is priced by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_name: Option<String>,
     /// How it ended.
     pub detached: Option<Detached>,
     /// Whether the caller said anything on it, so that there was a conversation.
@@ -312,9 +315,9 @@ impl CallSummary {
                     attachment.detached = None;
                 }
             }
-            SessionEvent::ModelAttached { stream, session, .. } => {
+            SessionEvent::ModelAttached { stream, session, model } => {
                 if let Some(attachment) = self.find(*stream) {
-                    attachment.model = Some(session.clone());
+                    (attachment.model, attachment.model_name) = (Some(session.clone()), Some(model.clone()));
                 }
             }
             SessionEvent::Said { lines } => {
@@ -502,7 +505,7 @@ impl PersonLeg {
 
 impl Attachment {
     const fn new(stream: StreamId) -> Self {
-        Self { stream, sid: None, node: None, model: None, detached: None, spoken: false }
+        Self { stream, sid: None, node: None, model: None, model_name: None, detached: None, spoken: false }
     }
 }
 

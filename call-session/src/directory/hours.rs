@@ -41,7 +41,15 @@ impl WorkingHours {
         begins.filter(|from| *from > now).min()
     }
 
-    /// The zone of the shifts. A name that no table has counts as UTC, like none.
+    /// Whether the name of the zone is known; none counts as UTC. Records that people write should be asked this, since
+    /// shifts in a zone that nobody knows are [taken](Self::zone) to be in UTC.
+    #[must_use]
+    pub fn zone_is_known(&self) -> bool {
+        self.time_zone.is_empty() || TimeZone::get(&self.time_zone).is_ok()
+    }
+
+    /// The zone of the shifts. A name that no table has counts as UTC, like none: see
+    /// [`zone_is_known`](Self::zone_is_known).
     #[must_use]
     pub fn zone(&self) -> TimeZone {
         if self.time_zone.is_empty() {

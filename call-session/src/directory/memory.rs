@@ -115,6 +115,6 @@ impl Directory for MemoryDirectory {
         let end = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let older = shelf.customers.range((Bound::Unbounded, end)).rev().map(|(_, customer)| customer);
         let fitting = older.filter(|customer| query.fits(customer));
-        Ok(CustomerPage::new(fitting.take(query.limit + 1).cloned().collect(), query.limit))
+        Ok(CustomerPage::new(fitting.take(query.limit.saturating_add(1)).cloned().collect(), query.limit))
     }
 }

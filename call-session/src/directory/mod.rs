@@ -43,7 +43,7 @@ use async_trait::async_trait;
 pub use customer::{Customer, CustomerPage, CustomerPlace, CustomerQuery, CustomerStatus};
 use jiff::Timestamp;
 pub use outbound::{NotCallable, OutboundCall, outbound};
-pub use seed::{Planted, Seed};
+pub use seed::{BadSeed, Planted, Seed};
 use serde::{Deserialize, Serialize};
 use twilio_twiml::phone::E164;
 

@@ -181,23 +181,23 @@ impl SessionStore for MemoryStore {
 
     async fn read_feed(&self, after: Position, limit: usize) -> Result<Vec<FeedEvent>, StoreError> {
         let shelf = self.shelf();
-        let begin = usize::try_from(after.minor).unwrap_or(usize::MAX).min(shelf.feed.len());
+        let begin = usize::try_from(after.minor()).unwrap_or(usize::MAX).min(shelf.feed.len());
         let events = shelf.feed[begin..].iter().take(limit).zip(begin as u64 + 1..);
         let placed = |(recorded, minor): (&Recorded, u64)| FeedEvent {
-            position: Position { major: 0, minor },
+            position: Position::new(0, minor),
             recorded: recorded.clone(),
         };
         Ok(events.map(placed).collect())
     }
 
     async fn feed_end(&self) -> Result<Position, StoreError> {
-        Ok(Position { major: 0, minor: *self.moved.borrow() })
+        Ok(Position::new(0, *self.moved.borrow()))
     }
 
     async fn feed_moved(&self, after: Position) {
         let mut moved = self.moved.subscribe();
         // The sender is ours, so that the wait ends by news or by time alone.
-        let _ = timeout(LOOK_AGAIN, moved.wait_for(|count| *count > after.minor)).await;
+        let _ = timeout(LOOK_AGAIN, moved.wait_for(|count| *count > after.minor())).await;
     }
 
     async fn claim(&self, key: &str, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {

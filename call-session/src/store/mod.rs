@@ -42,15 +42,32 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Position {
-    /// What the store orders by first, such as a transaction.
-    pub major: u64,
-    /// What it orders by within that.
-    pub minor: u64,
+    major: u64,
+    minor: u64,
 }
 
 impl Position {
     /// Before everything.
-    pub const START: Self = Self { major: 0, minor: 0 };
+    pub const START: Self = Self::new(0, 0);
+
+    /// The place that a store gives an event: what it orders by first, such as a transaction, and what it orders by within
+    /// that.
+    #[must_use]
+    pub const fn new(major: u64, minor: u64) -> Self {
+        Self { major, minor }
+    }
+
+    /// What the store orders by first.
+    #[must_use]
+    pub const fn major(self) -> u64 {
+        self.major
+    }
+
+    /// What the store orders by within that.
+    #[must_use]
+    pub const fn minor(self) -> u64 {
+        self.minor
+    }
 }
 
 /// An event in the feed.

@@ -280,12 +280,12 @@ impl PostgresStore {
                    and txid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
                    order by txid, position limit $3";
         let mut link = self.postgres.link().await?;
-        let rows = self.postgres.query_as(sql).bind(signed(after.major)).bind(signed(after.minor));
+        let rows = self.postgres.query_as(sql).bind(signed(after.major())).bind(signed(after.minor()));
         let rows = rows.bind(signed(limit as u64)).fetch_all(&mut *link).await.map_err(failed)?;
         link.done().await?;
         let rows: Vec<(i64, i64, Uuid, i64, String)> = rows;
         let placed = |(txid, position, call, version, body): (i64, i64, Uuid, i64, String)| {
-            let position = Position { major: unsigned(txid), minor: unsigned(position) };
+            let position = Position::new(unsigned(txid), unsigned(position));
             Ok(FeedEvent { position, recorded: recorded(call, version, &body)? })
         };
         rows.into_iter().map(placed).collect()
@@ -298,8 +298,7 @@ impl PostgresStore {
         let mut link = self.postgres.link().await?;
         let row: Option<(i64, i64)> = self.postgres.query_as(sql).fetch_optional(&mut *link).await.map_err(failed)?;
         link.done().await?;
-        Ok(row
-            .map_or(Position::START, |(txid, position)| Position { major: unsigned(txid), minor: unsigned(position) }))
+        Ok(row.map_or(Position::START, |(txid, position)| Position::new(unsigned(txid), unsigned(position))))
     }
 }
 

@@ -185,3 +185,41 @@ fn debug_shows_nothing_personal() {
         assert!(!shown.contains(personal), "{shown} shows {personal}");
     }
 }
+
+/// Whoever writes records learns all that is wrong with them, and where.
+#[test]
+fn records_that_people_write_are_checked() {
+    let now = "2026-11-30T09:00:00Z".parse().unwrap();
+    let written = json!({
+        "agents": [
+            { "id": "sato", "name": "Sato", "workingHours": { "timeZone": "Asia/Tokio", "shifts": [] } },
+            { "id": "sato", "name": "Sato again" },
+            { "id": "tanaka" },
+        ],
+        "customers": [
+            { "id": "yamada", "phone": "+819012345678" },
+            { "id": "suzuki", "phone": "090-1234-5678" },
+            { "id": "kimura", "phone": "+819012345678" },
+        ],
+        "people": [],
+    });
+    let problems = Seed::read(&written.to_string(), now).unwrap_err().problems;
+    for (place, what) in [
+        ("agents[0]", "timeZone"),
+        ("agents[1]", "`id`"),
+        ("agents[2]", "`name`"),
+        ("customers[1]", ""),
+        ("customers[2]", "`phone`"),
+        ("people", "only"),
+    ] {
+        let told = problems.iter().filter(|told| told.starts_with(place) && told.contains(what)).count();
+        assert_eq!(told, 1, "{place} in {problems:#?}");
+    }
+    assert_eq!(problems.len(), 6);
+    assert!(problems.iter().all(|told| !told.contains("1234")), "no number is repeated: {problems:#?}");
+    for nothing in ["", "[]", r#"{"agents": {}}"#] {
+        assert_eq!(Seed::read(nothing, now).unwrap_err().problems.len(), 1, "{nothing}");
+    }
+    let sample = serde_json::to_string(&Seed::sample()).unwrap();
+    assert_eq!(Seed::read(&sample, now).unwrap(), Seed::sample());
+}

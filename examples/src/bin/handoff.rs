@@ -7,19 +7,20 @@ use std::{
     process::ExitCode,
 };
 
-use call_session::directory::Seed;
 use clap::Parser;
 use examples::{
     handoff::{self, demo},
     phone::{Parts, Phone, api::Api},
     program,
+    records::RecordArguments,
     settings::{Arguments, Settings},
 };
 
 /// Answers the telephone and hands callers to people: the model by itself, or whoever asks for it by the API.
 ///
 /// With accounts it serves: set OPENAI_API_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and PUBLIC_URL, then
-/// `POST /api/calls/{id}/handoff {"agentId", "reason"}`. The people are in the database; --sample puts some there.
+/// `POST /api/calls/{id}/handoff {"agentId", "reason"}`. The people are in the database; --seed FILE puts some there, --sample those of a
+/// company that does not exist.
 ///
 /// Without any account it starts with a simulator that plays Twilio, the callers, the people and OpenAI on this machine, plays
 /// handovers of every fate, prints what happened on each, and writes what each party said and heard into a folder. The exit
@@ -29,9 +30,8 @@ use examples::{
 struct Cli {
     #[command(flatten)]
     arguments: Arguments,
-    /// Puts the agents and customers of a sample company into the database first.
-    #[arg(long, help_heading = "Server")]
-    sample: bool,
+    #[command(flatten)]
+    records: RecordArguments,
     /// Plays the simulated handovers, whatever accounts are set.
     #[arg(long, help_heading = "Without accounts")]
     demo: bool,
@@ -54,11 +54,9 @@ async fn serve(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
     if settings.twilio.account_sid.is_none() {
         return Err("TWILIO_ACCOUNT_SID is not set, and nobody can be called without an account".into());
     }
+    let records = cli.records.read()?;
     let opened = settings.database.open().await?;
-    if cli.sample {
-        let planted = Seed::sample().plant(&*opened.directory).await?;
-        tracing::info!(added = planted.added, present = planted.present, "the sample company is there");
-    }
+    records.plant(&*opened.directory).await?;
     let parts = Parts::new(opened, handoff::tools()).with_model_handing_over();
     let phone = Phone::new(settings.clone(), parts)?;
     let router = phone.router().merge(Api::new(phone.clone()).router());

@@ -6,13 +6,13 @@ use std::{
     process::ExitCode,
 };
 
-use call_session::directory::Seed;
 use clap::Parser;
 use examples::{
     database::Database,
     outbound::{self, demo},
     phone::{Parts, Phone, api::Api},
     program,
+    records::RecordArguments,
     settings::{Arguments, Settings},
 };
 use secrecy::ExposeSecret;
@@ -20,7 +20,8 @@ use secrecy::ExposeSecret;
 /// Calls people: a request names a customer and an agent, a realtime voice model talks.
 ///
 /// With accounts it serves: set OPENAI_API_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and PUBLIC_URL, then
-/// `POST /api/calls/start {"customerId", "agentId"}`. Customers and agents are in the database; --sample puts some there.
+/// `POST /api/calls/start {"customerId", "agentId"}`. Customers and agents are in the database; --seed FILE puts some there, --sample those of a
+/// company that does not exist.
 ///
 /// Without any account it starts with a simulator that plays Twilio and OpenAI on this machine, calls four people (one who
 /// talks, one who is busy, a machine, one who does not pick up) and prints their sessions. The exit code tells whether the
@@ -33,9 +34,8 @@ struct Cli {
     /// Makes the simulated calls, whatever accounts are set.
     #[arg(long, help_heading = "Without accounts")]
     demo: bool,
-    /// Puts the agents and customers of a sample company into the database first.
-    #[arg(long, help_heading = "Server")]
-    sample: bool,
+    #[command(flatten)]
+    records: RecordArguments,
 }
 
 #[tokio::main]
@@ -52,11 +52,9 @@ async fn serve(cli: &Cli) -> Result<ExitCode, Box<dyn Error>> {
     if settings.twilio.account_sid.is_none() {
         return Err("TWILIO_ACCOUNT_SID is not set, and nobody can be called without an account".into());
     }
+    let records = cli.records.read()?;
     let opened = settings.database.open().await?;
-    if cli.sample {
-        let planted = Seed::sample().plant(&*opened.directory).await?;
-        tracing::info!(added = planted.added, present = planted.present, "the sample company is there");
-    }
+    records.plant(&*opened.directory).await?;
     let phone = Phone::new(settings.clone(), Parts::new(opened, outbound::tools()).with_keys())?;
     let router = phone.router().merge(Api::new(phone.clone()).router());
     program::serve(&settings, phone, router).await

@@ -308,25 +308,25 @@ impl SessionStore for SqliteStore {
 
     async fn read_feed(&self, after: Position, limit: usize) -> Result<Vec<FeedEvent>, StoreError> {
         let sql = "select position, call, version, body from call_events where position > ? order by position limit ?";
-        let rows = sqlx::query_as(sql).bind(signed(after.minor)).bind(signed(limit as u64));
+        let rows = sqlx::query_as(sql).bind(signed(after.minor())).bind(signed(limit as u64));
         let rows: Vec<(i64, Uuid, i64, String)> = rows.fetch_all(&self.readers).await.map_err(failed)?;
         let placed = |(position, call, version, body): (i64, Uuid, i64, String)| {
-            let position = Position { major: 0, minor: unsigned(position) };
+            let position = Position::new(0, unsigned(position));
             Ok(FeedEvent { position, recorded: recorded(call, version, &body)? })
         };
         rows.into_iter().map(placed).collect()
     }
 
     async fn feed_end(&self) -> Result<Position, StoreError> {
-        Ok(Position { major: 0, minor: last_position(&self.readers).await? })
+        Ok(Position::new(0, last_position(&self.readers).await?))
     }
 
     async fn feed_moved(&self, after: Position) {
         let mut moved = self.moved.clone();
         let look = async {
             // News of our own comes at once, that of other processes is looked for.
-            while timeout(OTHERS, moved.wait_for(|last| *last > after.minor)).await.is_err() {
-                if last_position(&self.readers).await.is_ok_and(|last| last > after.minor) {
+            while timeout(OTHERS, moved.wait_for(|last| *last > after.minor())).await.is_err() {
+                if last_position(&self.readers).await.is_ok_and(|last| last > after.minor()) {
                     break;
                 }
             }

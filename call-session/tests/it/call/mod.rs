@@ -8,8 +8,8 @@ mod table;
 use call_session::{
     call::{
         AnsweredBy, CallSession, ConversationSettings, Ending, HandoffEvent, HandoffMode, Line, NewCall, Outcome,
-        Recorded, Recording, RecordingStatus, SessionEvent, Speaker, Stamped, Status, ToolOutcome, ToolRun, Usage,
-        Version, Whereabouts,
+        Recorded, Recording, RecordingStatus, SessionEvent, Speaker, Stamped, Status, SupervisionEvent, SupervisorRole,
+        ToolOutcome, ToolRun, Usage, Version, Whereabouts,
     },
     handoff::{Candidate, HandoffPlan},
     id::{LegId, NodeId, SessionId, StreamId},
@@ -136,6 +136,7 @@ pub(crate) fn samples() -> Vec<SessionEvent> {
         SessionEvent::Room { conference: "CF0123456789abcdef0123456789abcdef".parse().unwrap() },
     ]);
     events.extend(handoff().into_iter().map(SessionEvent::Handoff));
+    events.extend(supervision().into_iter().map(SessionEvent::Supervision));
     events.extend([
         SessionEvent::StreamStays { stream: stream(1) },
         SessionEvent::EndRequested { by: "operator".into() },
@@ -154,6 +155,29 @@ pub(crate) fn samples() -> Vec<SessionEvent> {
         SessionEvent::Unknown,
     ]);
     events
+}
+
+fn supervision() -> Vec<SupervisionEvent> {
+    let (leg, role) = (leg(3), SupervisorRole::Listen);
+    vec![
+        SupervisionEvent::Asked {
+            leg,
+            person: Some("agent-3".parse().unwrap()),
+            to: "+819000000103".into(),
+            role,
+            by: "operator".into(),
+        },
+        SupervisionEvent::Dialing { leg, attempt: self::leg(4) },
+        SupervisionEvent::LegBound { leg, call: "CA00000000000000000000000000000003".parse().unwrap() },
+        SupervisionEvent::Answered { leg },
+        SupervisionEvent::Arrived { leg },
+        SupervisionEvent::RoleGiven { leg, role },
+        SupervisionEvent::RoleWanted { leg, role: SupervisorRole::Whisper },
+        SupervisionEvent::RoleWanted { leg, role: SupervisorRole::Join },
+        SupervisionEvent::GivenUp { leg, cause: "dismissed".into() },
+        SupervisionEvent::LegEnded { leg, cause: "completed".into() },
+        SupervisionEvent::Unknown,
+    ]
 }
 
 fn handoff() -> Vec<HandoffEvent> {

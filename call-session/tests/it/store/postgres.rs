@@ -294,13 +294,14 @@ async fn the_feed_stays_as_it_is_while_the_tables_are_changed() {
     let mut writing = other.begin().await.unwrap();
     writing.execute("lock table call_events in share row exclusive mode").await.unwrap();
     let url = database.url().to_owned();
-    let upgrading = tokio::spawn(async move { PostgresStore::connect(&url).await });
+    let mut upgrading = JoinSet::new();
+    upgrading.spawn(async move { PostgresStore::connect(&url).await });
     // It has a number by the time that it waits for the events.
     until_somebody_waits_for("call_events", &database).await;
     // What is written by whoever began later has a greater number.
     writing.execute("update call_events set txid = pg_current_xact_id()::text::bigint").await.unwrap();
     writing.commit().await.unwrap();
-    upgrading.await.unwrap().unwrap();
+    upgrading.join_next().await.unwrap().unwrap().unwrap();
     let numbers: Vec<i64> =
         sqlx::query_scalar("select distinct txid from call_events").fetch_all(&mut other).await.unwrap();
     assert!(numbers.iter().all(|number| *number > 0), "{numbers:?}");
@@ -351,7 +352,8 @@ async fn connections_to_a_host_that_died_silently_are_replaced() {
     };
     assert!(url.contains(&here.to_string()), "it goes by what stands between");
     let (died, dead) = watch::channel(false);
-    let carrying = tokio::spawn(carry(listener, options, dead));
+    let mut carrying = JoinSet::new();
+    carrying.spawn(carry(listener, options, dead));
     let config =
         PostgresConfig::new(&url).unwrap().with_connections(1).with_wait(Duration::from_secs(2)).without_listening();
     let store = connected(config).await;
@@ -361,15 +363,15 @@ async fn connections_to_a_host_that_died_silently_are_replaced() {
     let mut other = PgConnection::connect(database.url()).await.unwrap();
     let mut locking = other.begin().await.unwrap();
     locking.execute("lock table call_sessions in access exclusive mode").await.unwrap();
-    let asking = store.clone();
-    let asking = tokio::spawn(async move { asking.load(id).await });
+    let mut asking = JoinSet::new();
+    let asked = store.clone();
+    asking.spawn(async move { asked.load(id).await });
     until_somebody_waits_for("call_sessions", &database).await;
     died.send_replace(true);
-    assert!(matches!(asking.await.unwrap(), Err(StoreError::Unavailable(_))));
+    assert!(matches!(asking.join_next().await.unwrap().unwrap(), Err(StoreError::Unavailable(_))));
     locking.rollback().await.unwrap();
     let again = async { while store.load(id).await.is_err() {} };
     timeout(Duration::from_secs(60), again).await.unwrap();
-    carrying.abort();
 }
 
 #[tokio::test]
