@@ -106,7 +106,14 @@ pub(super) struct Told {
 }
 
 #[derive(Clone, Default)]
-struct LookUp(Arc<Mutex<Vec<String>>>);
+pub(super) struct LookUp(Arc<Mutex<Vec<String>>>);
+
+impl LookUp {
+    /// The arguments of each run.
+    pub(super) fn runs(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 #[async_trait]
 impl RawTool for LookUp {
@@ -472,7 +479,7 @@ fn check(
     let asked: Vec<_> = report.transcript.iter().filter(|entry| entry.speaker == Speaker::Caller).collect();
     assert!(asked.iter().all(|entry| entry.heard == "Next?" || entry.is_not_understood()));
     assert_eq!(asked.len(), scene.sentences, "each question stands there once");
-    let runs = look_up.0.lock().unwrap().clone();
+    let runs = look_up.runs();
     let once: BTreeSet<_> = runs.iter().cloned().collect();
     assert_eq!((runs.len(), once.len()), (scene.sentences / TOOL_EVERY, scene.sentences / TOOL_EVERY), "{runs:?}");
     Told { report: report.clone(), silence, deaths }
