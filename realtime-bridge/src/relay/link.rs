@@ -1,11 +1,14 @@
 //! The call's connection to a model: lost, found again, and changed before it has to be.
 
+mod voice;
+
 use std::{
     collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use self::voice::VOICE_LIMIT;
 use super::{
     CallEvent, EndReason, GapFiller, Recovery, Relay,
     kept::Kept,
@@ -19,9 +22,6 @@ use crate::{
 
 /// How long before its limit a session is left though nobody is quiet.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
-
-/// How long a session that was told the caller's voice again may take to notice it.
-const VOICE_LIMIT: Duration = Duration::from_millis(2_500);
 
 /// How often to look for a quiet moment while both speak by turns.
 const ROTATION_LOOK: Duration = Duration::from_millis(250);
@@ -418,39 +418,6 @@ impl Relay {
         if self.link.can_reconnect() { self.config.recovery.stall } else { self.config.model_stall }
     }
 
-    /// How much of the caller's audio may wait.
-    pub(super) fn caller_queue(&self) -> Duration {
-        let queue = self.config.caller_queue;
-        if self.link.is_down() || self.link.backlog || self.link.voice_due.is_some() {
-            queue.max(self.config.recovery.caller_kept)
-        } else {
-            queue
-        }
-    }
-
-    /// A new connection takes but little at once: the gap is over when what was said in it is on its way.
-    pub(super) fn check_backlog(&mut self) {
-        self.link.backlog &= self.caller_audio_length > self.config.caller_queue;
-    }
-
-    /// What the caller said last is known in words.
-    pub(super) fn caller_understood(&mut self) {
-        let speaking = self.caller.is_speaking();
-        if let Some(kept) = self.link.kept_mut().filter(|kept| kept.holds()) {
-            kept.known(speaking);
-        }
-    }
-
-    /// What the caller said last is being answered.
-    pub(super) fn caller_answered(&mut self) {
-        if !self.caller.is_speaking()
-            && let Some(kept) = self.link.kept_mut().filter(|kept| kept.holds())
-        {
-            kept.forget();
-            self.transcript.answered();
-        }
-    }
-
     /// The session is told which tools there are, where they are not those it was opened with.
     pub(super) fn tell_tools(&mut self) {
         if self.link.is_down() || self.link.tools.is_none() {
@@ -507,34 +474,6 @@ impl Relay {
     fn go_on(&mut self) {
         let words = self.config.prompts.go_on.clone();
         self.sequencer.want(Wish::about(Purpose::Turn, NewItem::System(words)));
-    }
-
-    /// What the caller has said and nobody has put into words yet is told again.
-    fn keep_voice(&mut self, owed: bool) {
-        let speaking = self.caller.is_speaking();
-        let Some(dialling) = &mut self.link.dialling else { return };
-        let again = dialling.kept.holds();
-        let owed = owed || std::mem::take(&mut self.link.voice_owed);
-        if dialling.kept.length() >= self.caller_audio_length {
-            self.caller_audio_length = dialling.kept.length();
-            self.caller_audio = dialling.kept.take();
-        }
-        dialling.kept.forget();
-        self.link.voice_owed = again && owed && !speaking;
-        if owed && !again {
-            self.owe_answer();
-        }
-        self.link.voice_due = None;
-        self.caller.told_again = again || speaking;
-    }
-
-    fn owe_answer(&mut self) {
-        let wish = if self.capabilities.respond {
-            Wish::new(Purpose::Turn)
-        } else {
-            Wish::about(Purpose::Turn, NewItem::System(self.config.prompts.answer.clone()))
-        };
-        self.sequencer.want(wish);
     }
 
     /// Another session takes over.
@@ -631,27 +570,6 @@ impl Relay {
             GapFiller::Nothing => {}
             GapFiller::HoldTone => self.playout.start_hold_tone(),
             GapFiller::Clip(clip) => self.playout.play_clip(clip),
-        }
-    }
-
-    /// A session that was told the caller's voice again has not noticed it: it was not speech, or the end of it.
-    fn check_voice(&mut self, now: Instant) {
-        if self.link.voice_due.take_if(|at| now >= *at).is_none() {
-            return;
-        }
-        if self.caller_audio_length > self.config.caller_queue {
-            // It has not even been told yet.
-            self.link.voice_due = Some(now + VOICE_LIMIT);
-            return;
-        }
-        if self.caller.is_speaking() {
-            self.caller_stops(now);
-            self.link.voice_owed = true;
-        }
-        if std::mem::take(&mut self.link.voice_owed) {
-            self.owe_answer();
-        } else if let Some(kept) = self.link.kept_mut() {
-            kept.release();
         }
     }
 

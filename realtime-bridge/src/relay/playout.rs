@@ -349,19 +349,17 @@ impl Relay {
     /// What was heard to its end is told, and forgotten.
     fn tell_heard(&mut self, now: Instant) {
         for part in self.playout.ledger.take_heard() {
-            let entry = match part.source {
-                Source::Model { item, content_index, .. } => {
-                    let entry = self.transcript.heard_all(&item, content_index);
-                    if let Some(entry) = entry.as_ref().filter(|_| content_index == 0) {
-                        self.transcript.learn(&entry.heard, part.received);
-                    }
-                    entry
-                }
-                Source::Past { session, item, content_index } => {
-                    self.transcript.heard_all_in(session, &item, content_index)
-                }
-                Source::Local => None,
+            let (session, item, content_index) = match part.source {
+                Source::Model { item, content_index, .. } => (None, item, content_index),
+                Source::Past { session, item, content_index } => (Some(session), item, content_index),
+                Source::Local => continue,
             };
+            let session = session.unwrap_or(self.link.session());
+            let entry = self.transcript.heard_all_in(session, &item, content_index);
+            // Of an answer that broke off nobody knows which words were spoken.
+            if let Some(entry) = entry.as_ref().filter(|entry| content_index == 0 && !entry.interrupted) {
+                self.transcript.learn(&entry.heard, part.received);
+            }
             if let Some(entry) = entry {
                 self.tell(now, CallEvent::Transcript(entry));
             }

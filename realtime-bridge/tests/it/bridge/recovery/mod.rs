@@ -8,6 +8,7 @@ mod rotation;
 mod story;
 mod talk;
 mod voice;
+mod wire;
 
 use proptest::{collection::vec, prelude::*};
 use tokio::runtime::Builder;
