@@ -2,6 +2,7 @@
 
 mod asking;
 mod chance;
+mod lines;
 mod play;
 mod refer;
 mod telephone;
