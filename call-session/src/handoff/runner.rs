@@ -31,11 +31,13 @@ use crate::{
         SupervisorRole, Whereabouts,
     },
     id::{LegId, NodeId, SessionId},
-    store::{self, SessionStore, UpdateError},
+    store::{self, Position, SessionStore, UpdateError},
 };
 
 /// The pause after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How many events of the feed are looked at at once.
+const FEED: usize = 100;
 /// How long a list of who is in a room may show somebody who is not.
 const LISTED: Duration = Duration::from_secs(4);
 /// The longest sleep: feeds wake earlier, but one that does not is no reason to sleep for ever.
@@ -117,7 +119,7 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
                 }
                 doing.beside(self.note(session, &done)).await?;
             }
-            let position = doing.beside(self.store.feed_end()).await.unwrap_or_default();
+            let position = doing.beside(self.store.feed_end()).await.ok();
             let decided = match doing.beside(self.decide(session, &mut desk)).await {
                 Ok(Ok(decided)) => decided,
                 Ok(Err(end)) => return Ok(end),
@@ -151,10 +153,25 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
             tokio::select! {
                 biased;
                 Some(done) = doing.running.next() => doing.finished.push_back(done),
-                () = self.store.feed_moved(position) => {}
+                () = self.news_of(session, position) => {}
                 () = sleep(wait) => {}
             }
         }
+    }
+
+    /// Waits until the feed has something of this call. Most of what happens is of others, and no reason to look at this one.
+    async fn news_of(&self, session: SessionId, mut position: Option<Position>) {
+        while let Some(known) = position {
+            self.store.feed_moved(known).await;
+            let Ok(events) = self.store.read_feed(known, FEED).await else { break };
+            if events.iter().any(|event| event.recorded.call == session) {
+                return;
+            }
+            // It may come early.
+            position = events.last().map(|event| event.position).or(position);
+        }
+        // The store is away: how things stand is asked in a moment.
+        sleep(STORE_PAUSE).await;
     }
 
     /// Writes down what has to be before anything is done, until there is nothing more.

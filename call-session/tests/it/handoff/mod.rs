@@ -4,6 +4,7 @@ mod asking;
 mod chance;
 mod lines;
 mod play;
+mod quiet;
 mod refer;
 mod telephone;
 mod world;
