@@ -70,6 +70,8 @@ pub enum Effect {
     KeepFree {
         /// Whom.
         candidate: Candidate,
+        /// Which of the plan's candidates, from 0.
+        number: usize,
         /// When the handoff was requested.
         requested: Timestamp,
         /// How many legs it had before.
