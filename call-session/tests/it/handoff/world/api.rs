@@ -210,11 +210,12 @@ impl Telephone for World {
 
     async fn set_role(
         &self,
-        _room: &str,
+        room: &str,
         call: &CallSid,
         role: SupervisorRole,
         coached: Option<&CallSid>,
     ) -> Result<(), LineError> {
+        self.asked_for(room);
         let (done, error) = self.api(&format!("set-role {role:?}")).await;
         let there = {
             let state = self.state();
@@ -259,7 +260,8 @@ impl Telephone for World {
         self.answer(found, error).await
     }
 
-    async fn room(&self, _name: &str) -> Result<Vec<CallSid>, LineError> {
+    async fn room(&self, name: &str) -> Result<Vec<CallSid>, LineError> {
+        self.asked_for(name);
         let (_, error) = self.api("room").await;
         let present = {
             let state = self.state();
