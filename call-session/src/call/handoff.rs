@@ -8,7 +8,7 @@ use twilio_twiml::sid::{CallSid, ConferenceSid};
 
 use super::SessionEvent;
 use crate::{
-    handoff::HandoffPlan,
+    handoff::{HandoffPlan, Route},
     id::{AgentId, LegId, NodeId},
 };
 
@@ -253,8 +253,14 @@ impl fmt::Debug for Handoff {
 impl Handoff {
     /// A handoff that begins. Of the one before it has what is known of the caller, who may still be on the way back.
     pub(super) fn new(at: Timestamp, plan: HandoffPlan, by: &str, reason: &str, before: Option<Self>) -> Self {
+        let same_room = before.as_ref().is_some_and(|it| it.plan.route == Route::Room) && plan.route == Route::Room;
         let known = before.map(|before| (before.caller, before.caller_since, before.heard, before.past));
         let (caller, caller_since, heard, past) = known.unwrap_or((Whereabouts::Agent, at, None, Vec::new()));
+        let caller = match caller {
+            // Still where the one before led, which is not where this one does.
+            Whereabouts::Room if !same_room => Whereabouts::Between,
+            known => known,
+        };
         Self {
             plan,
             by: by.to_owned(),

@@ -51,6 +51,8 @@ pub(super) struct Tried {
 pub(super) struct Next {
     pub(super) requested: Timestamp,
     pub(super) after: usize,
+    /// Which of the plan's candidates.
+    pub(super) candidate: usize,
 }
 
 /// What a runner remembers of what it has tried.
@@ -88,8 +90,9 @@ impl Desk {
 
     /// This person is free, or is not.
     pub fn hear(&mut self, effect: &Effect, free: bool, now: Timestamp) {
-        if let Effect::KeepFree { requested, after, .. } = effect {
-            self.freedom = Some((Next { requested: *requested, after: *after }, free, now));
+        if let Effect::KeepFree { requested, after, number, .. } = effect {
+            let next = Next { requested: *requested, after: *after, candidate: *number };
+            self.freedom = Some((next, free, now));
         }
     }
 

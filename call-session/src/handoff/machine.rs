@@ -28,6 +28,10 @@ use crate::{
 const RING_MARGIN: Duration = Duration::from_secs(6);
 /// How long Twilio may take to say whether somebody answered.
 const ASKING: Duration = Duration::from_secs(20);
+/// How long a dial may wait for its turn.
+const TURN: Duration = Duration::from_secs(60);
+/// How long Twilio may take to answer a dial.
+const ON_ITS_WAY: Duration = Duration::from_secs(5);
 /// How long a leg may be unseen at Twilio before somebody else is asked.
 const UNSEEN: Duration = Duration::from_secs(10);
 /// After its ringing time, how long a leg that was never seen might still turn up.
@@ -66,6 +70,8 @@ pub enum Effect {
     KeepFree {
         /// Whom.
         candidate: Candidate,
+        /// Which of the plan's candidates, from 0.
+        number: usize,
         /// When the handoff was requested.
         requested: Timestamp,
         /// How many legs it had before.
@@ -181,6 +187,8 @@ impl Effect {
 pub struct Decision {
     /// What has to be written down first. While there is anything, nothing is done.
     pub propose: Vec<SessionEvent>,
+    /// Legs whose dial is called off, if it still waits for its turn: nobody wants them.
+    pub called_off: Vec<LegId>,
     /// What has to be done. Each is begun once; it is asked for again if it did not help.
     pub effects: Vec<Effect>,
     /// When to decide again, whatever happens.
@@ -293,7 +301,7 @@ impl<'a> View<'a> {
             let unseen = leg.ended.is_none() && leg.call.is_none() && !dial.running;
             let unwanted = leg.given_up.is_some() && self.handoff.plan.route == Route::Room;
             let undialled = unwanted && self.desk.is_mine(*id) && dial.times == 0;
-            if unseen && (undialled || self.due(after(leg.dialed, limit))) {
+            if unseen && (undialled || self.due(after(self.dialed(*id, leg.dialed), limit))) {
                 self.propose(HandoffEvent::LegEnded { leg: *id, cause: NEVER_PLACED.to_owned() });
             }
         }
@@ -397,16 +405,23 @@ impl<'a> View<'a> {
             }
             return;
         }
-        let quiet = after(leg.dialed, limits.ring + RING_MARGIN);
+        if self.desk.tried(Task::Dial(id)).running {
+            // It does not ring before it was dialled, and that may wait for its turn.
+            if self.due(after(leg.dialed, TURN)) {
+                self.give_up(id, "not-placed");
+            }
+            return;
+        }
+        let quiet = after(self.dialed(id, leg.dialed), limits.ring + RING_MARGIN);
         if self.due(quiet) {
             // Twilio says by itself that nobody answered. If it says nothing, somebody may have: that is asked first.
+            let unseen = leg.call.is_none() && self.handoff.plan.route == Route::Room;
             if leg.call.is_none() || self.asked_since(quiet) {
-                self.give_up(id, "no-answer");
+                self.give_up(id, if unseen { NEVER_PLACED } else { "no-answer" });
             }
         } else if leg.call.is_none()
-            && !self.desk.tried(Task::Dial(id)).running
             && self.handoff.plan.route == Route::Room
-            && self.due(after(leg.dialed.max(self.dial_ended(id)), UNSEEN))
+            && self.due(after(self.dialed(id, leg.dialed), UNSEEN))
         {
             self.give_up(id, NEVER_PLACED);
         }
@@ -417,8 +432,9 @@ impl<'a> View<'a> {
         self.desk.tried(Task::Look).well.is_some_and(|well| well > at) || self.due(after(at, ASKING))
     }
 
-    fn dial_ended(&self, leg: LegId) -> Timestamp {
-        self.desk.tried(Task::Dial(leg)).ended.unwrap_or(Timestamp::MIN)
+    /// Since when a leg may ring: not before Twilio was told, as far as that is known here.
+    fn dialed(&self, leg: LegId, written: Timestamp) -> Timestamp {
+        self.desk.tried(Task::Dial(leg)).ended.map_or(written, |ended| ended.max(written))
     }
 
     fn leg(&self, id: LegId) -> Option<&'a PersonLeg> {
@@ -439,6 +455,7 @@ impl<'a> View<'a> {
 /// What is done.
 impl View<'_> {
     fn effects(&mut self) {
+        self.call_off();
         self.end_legs();
         self.find_legs();
         self.supervision();
@@ -465,6 +482,17 @@ impl View<'_> {
             && self.due(at)
         {
             self.decision.effects.push(effect);
+        }
+    }
+
+    /// Dials that wait for their turn although nobody wants them any more. One that is on its way is answered sooner.
+    fn call_off(&mut self) {
+        let persons = self.call.legs.iter().map(|(id, leg)| (*id, leg.is_wanted(), leg.dialed));
+        let others = self.call.supervisors.iter().map(|(id, leg)| (*id, leg.is_wanted(), leg.dialed));
+        for (id, wanted, dialed) in persons.chain(others) {
+            if !wanted && self.desk.tried(Task::Dial(id)).running && self.due(after(dialed, ON_ITS_WAY)) {
+                self.decision.called_off.push(id);
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use twilio_twiml::{
 
 use super::{
     machine::closing,
-    plan::{HandoffPlan, Route},
+    plan::{AfterPerson, HandoffPlan, Route},
     supervise,
     verdict::Verdict,
 };
@@ -181,6 +181,13 @@ pub fn caller_fetched(call: &CallSession) -> Vec<SessionEvent> {
         // That one was dialled already, and the caller is not with them any more. Nobody is dialled twice as the same leg.
         let mut events = vec![give_up(id, if leg.call.is_some() { "left" } else { NEVER_PLACED })];
         events.extend(handoff.connected.map(|_| closing(handoff.plan.after).into()));
+        // The document that is given now is another's already.
+        let place = match (handoff.connected, handoff.plan.after) {
+            (Some(_), AfterPerson::Goodbye) => Whereabouts::Goodbye,
+            (Some(_), AfterPerson::Return) if call.summary.mode == Mode::Conference => Whereabouts::Agent,
+            _ => Whereabouts::Between,
+        };
+        events.push(HandoffEvent::CallerAt { place, told: None }.into());
         return events;
     }
     let place = match call.summary.place() {

@@ -74,6 +74,12 @@ pub enum LineError {
 }
 
 /// The telephone. Each of these is asked for once and not repeated inside.
+///
+/// # Cancel safety
+///
+/// A runner that stops, or is replaced by another, drops what it has begun, and so does one whose dial nobody wants any more.
+/// Of a future that was dropped it is not known whether it has happened; one that has not reached the line by then must not
+/// reach it later. Nothing else may be lost with it: each is asked for anew, or how things stand is.
 #[async_trait]
 pub trait Telephone: Send + Sync + Debug {
     /// Calls a person.
@@ -151,6 +157,11 @@ pub trait Telephone: Send + Sync + Debug {
 pub struct NoAgent;
 
 /// The agent who has the caller, wherever it is: a bridge on this server or another, or an engine that speaks turn by turn.
+///
+/// # Cancel safety
+///
+/// A runner that stops drops what it has begun; what is said goes on being said, or not. A farewell is dropped when its time
+/// is over, and not said again. What the caller is told, and a stream that is left, may be asked for again by another runner.
 #[async_trait]
 pub trait CallerAgent: Send + Sync + Debug {
     /// Says these words. Resolves when the caller has heard them.

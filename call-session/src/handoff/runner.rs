@@ -1,8 +1,18 @@
 //! Performs handoffs: writes down, acts, writes down what came of it.
 
-use std::{collections::VecDeque, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{
+    StreamExt,
+    future::{AbortHandle, Abortable, BoxFuture},
+    stream::FuturesUnordered,
+};
 use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 use twilio_twiml::{sid::CallSid, twiml::InlineTwiml, words::CallStatus};
@@ -21,11 +31,13 @@ use crate::{
         SupervisorRole, Whereabouts,
     },
     id::{LegId, NodeId, SessionId},
-    store::{self, SessionStore, UpdateError},
+    store::{self, Position, SessionStore, UpdateError},
 };
 
 /// The pause after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How many events of the feed are looked at at once.
+const FEED: usize = 100;
 /// How long a list of who is in a room may show somebody who is not.
 const LISTED: Duration = Duration::from_secs(4);
 /// The longest sleep: feeds wake earlier, but one that does not is no reason to sleep for ever.
@@ -107,7 +119,7 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
                 }
                 doing.beside(self.note(session, &done)).await?;
             }
-            let position = doing.beside(self.store.feed_end()).await.unwrap_or_default();
+            let position = doing.beside(self.store.feed_end()).await.ok();
             let decided = match doing.beside(self.decide(session, &mut desk)).await {
                 Ok(Ok(decided)) => decided,
                 Ok(Err(end)) => return Ok(end),
@@ -129,7 +141,10 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
                     desk.begin(&effect);
                 }
                 let Some(work) = self.work(&call, effect) else { continue };
-                doing.running.push(work);
+                doing.begin(work);
+            }
+            for leg in decision.called_off {
+                doing.call_off(leg);
             }
             let now = self.clock.now();
             let wait = decision.wake.map_or(LONGEST_SLEEP, |wake| {
@@ -138,10 +153,25 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
             tokio::select! {
                 biased;
                 Some(done) = doing.running.next() => doing.finished.push_back(done),
-                () = self.store.feed_moved(position) => {}
+                () = self.news_of(session, position) => {}
                 () = sleep(wait) => {}
             }
         }
+    }
+
+    /// Waits until the feed has something of this call. Most of what happens is of others, and no reason to look at this one.
+    async fn news_of(&self, session: SessionId, mut position: Option<Position>) {
+        while let Some(known) = position {
+            self.store.feed_moved(known).await;
+            let Ok(events) = self.store.read_feed(known, FEED).await else { break };
+            if events.iter().any(|event| event.recorded.call == session) {
+                return;
+            }
+            // It may come early.
+            position = events.last().map(|event| event.position).or(position);
+        }
+        // The store is away: how things stand is asked in a moment.
+        sleep(STORE_PAUSE).await;
     }
 
     /// Writes down what has to be before anything is done, until there is nothing more.
@@ -225,7 +255,7 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
     }
 
     /// The doing of an effect, as a future that owns what it needs.
-    fn work(&self, call: &CallSummary, effect: Effect) -> Option<BoxFuture<'static, (Effect, Done)>> {
+    fn work(&self, call: &CallSummary, effect: Effect) -> Option<Work> {
         let (telephone, agent) = (Arc::clone(&self.telephone), Arc::clone(&self.agent));
         let (session, now) = (call.id, self.clock.now());
         let dial = match &effect {
@@ -242,8 +272,9 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
         };
         let (store, roster) = (Arc::clone(&self.store), Arc::clone(&self.roster));
         tracing::debug!(%session, effect = effect.name(), "handing over");
-        Some(Box::pin(async move {
-            let done = match (&effect, &dial) {
+        let todo = effect.clone();
+        let work = async move {
+            match (&todo, &dial) {
                 (Effect::RedirectCaller { call, .. }, _) if let Some(document) = &document => {
                     run_document(&*telephone, call, document).await
                 }
@@ -254,21 +285,49 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
                 (Effect::FindLeg { leg, since, .. }, Some(dial)) => {
                     find_leg(&*store, &*telephone, *leg, dial, *since).await
                 }
-                _ => perform(&*telephone, &*agent, session, now, &effect, dial.as_ref()).await,
-            };
-            (effect, done)
-        }))
+                _ => perform(&*telephone, &*agent, session, now, &todo, dial.as_ref()).await,
+            }
+        };
+        Some(Work { effect, future: Box::pin(work) })
     }
+}
+
+/// The doing of an effect.
+struct Work {
+    effect: Effect,
+    future: BoxFuture<'static, Done>,
 }
 
 /// What is being done, and what was done and is not written down yet.
 #[derive(Default)]
 struct Doing {
+    /// Dials that can be called off.
+    dials: HashMap<LegId, AbortHandle>,
     running: FuturesUnordered<BoxFuture<'static, (Effect, Done)>>,
     finished: VecDeque<(Effect, Done)>,
 }
 
 impl Doing {
+    fn begin(&mut self, work: Work) {
+        let (handle, registration) = AbortHandle::new_pair();
+        let Work { effect, future } = work;
+        if let Effect::Dial { leg, .. } = &effect {
+            self.dials.insert(*leg, handle);
+        }
+        self.running.push(Box::pin(async move {
+            // Dropped on its way, it may have been done.
+            let done = Abortable::new(future, registration).await.unwrap_or_else(|_| done(false, News::Nothing));
+            (effect, done)
+        }));
+    }
+
+    /// Drops a dial that waits for its turn.
+    fn call_off(&mut self, leg: LegId) {
+        if let Some(dial) = self.dials.remove(&leg) {
+            dial.abort();
+        }
+    }
+
     /// Waits for something, such as a store that is away, and goes on with what is being done meanwhile: what was begun
     /// belongs to the moment in which it was decided on.
     async fn beside<T>(&mut self, wait: impl Future<Output = T>) -> T {

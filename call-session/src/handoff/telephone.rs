@@ -73,28 +73,33 @@ impl Telephone for TwilioTelephone {
         if dial.detection == Detection::Beside {
             call = call.async_amd(true).async_amd_status_callback(self.doors.leg_machine(session, leg));
         }
-        Ok(self.client.calls().create(&call).await.map_err(blame)?.sid)
+        Ok(self.client.calls().create(&call).await.map_err(|error| blame("dial", &error))?.sid)
     }
 
     async fn end(&self, call: &CallSid, answered: bool) -> Result<CallStatus, LineError> {
         let call = self.client.call(call);
         let ended = if answered { call.end().await } else { call.cancel().await };
-        Ok(ended.map_err(blame)?.status)
+        Ok(ended.map_err(|error| blame("end", &error))?.status)
     }
 
     async fn redirect(&self, session: SessionId, call: &CallSid) -> Result<(), LineError> {
-        self.client.call(call).redirect(self.doors.caller(session)).await.map(drop).map_err(blame)
+        self.client
+            .call(call)
+            .redirect(self.doors.caller(session))
+            .await
+            .map(drop)
+            .map_err(|error| blame("redirect", &error))
     }
 
     async fn run(&self, call: &CallSid, document: &InlineTwiml) -> Result<(), LineError> {
-        self.client.call(call).run(document.clone()).await.map(drop).map_err(blame)
+        self.client.call(call).run(document.clone()).await.map(drop).map_err(|error| blame("run", &error))
     }
 
     async fn status(&self, call: &CallSid) -> Result<Option<CallStatus>, LineError> {
         match self.client.call(call).fetch().await {
             Ok(call) => Ok(Some(call.status)),
             Err(error) if error.problem() == Some(Problem::NotFound) => Ok(None),
-            Err(error) => Err(blame(error)),
+            Err(error) => Err(blame("status", &error)),
         }
     }
 
@@ -104,7 +109,7 @@ impl Telephone for TwilioTelephone {
         let mut calls = pin!(self.client.calls().list(&filter));
         let mut found = Vec::new();
         // The newest come first: whatever is older than the dial ends the search.
-        while let Some(call) = calls.try_next().await.map_err(blame)? {
+        while let Some(call) = calls.try_next().await.map_err(|error| blame("find", &error))? {
             if call.date_created.is_some_and(|created| Timestamp::from(created) < since) {
                 break;
             }
@@ -116,7 +121,8 @@ impl Telephone for TwilioTelephone {
     async fn room(&self, name: &str) -> Result<Vec<CallSid>, LineError> {
         let Some(room) = self.conference(name).await? else { return Ok(Vec::new()) };
         let conference = self.client.conference(&room);
-        let present: Vec<_> = conference.participants(&ParticipantFilter::new()).try_collect().await.map_err(blame)?;
+        let present: Result<Vec<_>, _> = conference.participants(&ParticipantFilter::new()).try_collect().await;
+        let present = present.map_err(|error| blame("room", &error))?;
         Ok(present.into_iter().map(|leg| leg.call_sid).collect())
     }
 
@@ -136,7 +142,13 @@ impl Telephone for TwilioTelephone {
             None if whispers => return Err(LineError::NotDone),
             None => update,
         };
-        self.client.conference(&room).participant(call).update(&update).await.map(drop).map_err(blame)
+        self.client
+            .conference(&room)
+            .participant(call)
+            .update(&update)
+            .await
+            .map(drop)
+            .map_err(|error| blame("set-role", &error))
     }
 }
 
@@ -144,16 +156,29 @@ impl TwilioTelephone {
     /// The conference of this name that is not over.
     async fn conference(&self, name: &str) -> Result<Option<ConferenceSid>, LineError> {
         let filter = ConferenceFilter::new().friendly_name(name);
-        let rooms: Vec<_> = self.client.conferences().list(&filter).try_collect().await.map_err(blame)?;
+        let rooms: Result<Vec<_>, _> = self.client.conferences().list(&filter).try_collect().await;
+        let rooms = rooms.map_err(|error| blame("room", &error))?;
         // One that has ended may have had the same name.
         Ok(rooms.into_iter().find(|room| room.status != ConferenceStatus::Completed).map(|room| room.sid))
     }
 }
 
-fn blame(error: Error) -> LineError {
-    match error.problem() {
+/// What is decided on, of what Twilio said. The rest is for whoever reads the log: its code says what to put right.
+fn blame(asked: &'static str, error: &Error) -> LineError {
+    let blamed = match error.problem() {
         Some(Problem::CallNotInProgress | Problem::NotFound) => LineError::NotInProgress,
         _ if error.was_not_processed() => LineError::NotDone,
         _ => LineError::Unknown,
+    };
+    let (code, status) = match error {
+        Error::Refused(refusal) => (refusal.code, Some(refusal.status)),
+        _ => (None, None),
+    };
+    // Calls end while they are asked for something: that is no fault.
+    if blamed == LineError::NotInProgress {
+        tracing::debug!(asked, code, status, %error, "the call is not there any more");
+    } else {
+        tracing::warn!(asked, code, status, %error, "Twilio did not do what it was asked");
     }
+    blamed
 }

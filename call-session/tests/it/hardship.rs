@@ -43,6 +43,8 @@ struct Plan {
     behind_lost: Option<SessionEvent>,
     /// How many commits were asked for.
     commits: usize,
+    /// How often a call was looked at without its words.
+    summaries: usize,
 }
 
 impl HardStore {
@@ -73,6 +75,11 @@ impl HardStore {
     /// How many commits were asked for so far.
     pub(crate) fn commits(&self) -> usize {
         self.plan().commits
+    }
+
+    /// How often a call was looked at without its words so far.
+    pub(crate) fn summaries(&self) -> usize {
+        self.plan().summaries
     }
 
     /// What is kept, hardship aside.
@@ -113,6 +120,7 @@ impl SessionStore for HardStore {
     }
 
     async fn summary(&self, id: SessionId) -> Result<Option<CallSummary>, StoreError> {
+        self.plan().summaries += 1;
         self.reach().await?;
         self.inner.summary(id).await
     }

@@ -30,7 +30,7 @@ impl View<'_> {
             return self.fail(cause.as_deref().unwrap_or("nobody"));
         };
         let (requested, asked) = (self.handoff.requested, self.handoff.legs.len());
-        match self.desk.is_free(Next { requested, after: asked }, self.now) {
+        match self.desk.is_free(Next { requested, after: asked, candidate: next }, self.now) {
             Some(free) => {
                 self.propose(HandoffEvent::Dialing { leg: fresh, person: candidate.person.clone(), candidate: next });
                 if !free {
@@ -41,7 +41,8 @@ impl View<'_> {
                 }
             }
             None => {
-                self.asks = Some(Effect::KeepFree { candidate: candidate.clone(), requested, after: asked });
+                self.asks =
+                    Some(Effect::KeepFree { candidate: candidate.clone(), number: next, requested, after: asked });
                 // An answer that does not come is no reason to wait for ever.
                 _ = self.due(after(requested, plan.limits.search));
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ARRIVAL, Effect, HORIZON, RING_MARGIN, View};
+use super::{ARRIVAL, Effect, HORIZON, RING_MARGIN, TURN, View};
 use crate::{
     call::{NEVER_PLACED, SupervisionEvent, SupervisorLeg},
     handoff::{
@@ -26,10 +26,10 @@ impl View<'_> {
             let mine = leg.attempt.is_some_and(|attempt| self.desk.is_mine(attempt));
             let undialled = leg.given_up.is_some() && (leg.attempt.is_none() || (mine && dial.times == 0));
             let unseen = leg.call.is_none() && !dial.running;
-            if unseen && (undialled || self.due(after(leg.dialed, ring + HORIZON))) {
+            if unseen && (undialled || self.due(after(self.dialed(*id, leg.dialed), ring + HORIZON))) {
                 self.decision.propose.push(ended(*id, NEVER_PLACED));
             } else if leg.is_wanted() {
-                if let Some(cause) = self.supervisor_unwanted(leg, ring) {
+                if let Some(cause) = self.supervisor_unwanted(*id, leg, ring) {
                     self.decision.propose.push(give_up(*id, cause));
                 } else if leg.attempt.is_none() && !dials {
                     dials = true;
@@ -39,14 +39,18 @@ impl View<'_> {
         }
     }
 
-    fn supervisor_unwanted(&mut self, leg: &SupervisorLeg, ring: Duration) -> Option<&'static str> {
+    fn supervisor_unwanted(&mut self, id: LegId, leg: &SupervisorLeg, ring: Duration) -> Option<&'static str> {
         if !self.call.is_in_room() {
             return Some(if self.call.status.is_terminal() { "caller-gone" } else { "room-over" });
         }
         if leg.arrived || leg.attempt.is_none() {
             return None;
         }
-        let limit = leg.answered_at.map_or(after(leg.dialed, ring + RING_MARGIN), |answered| after(answered, ARRIVAL));
+        if self.desk.tried(Task::Dial(id)).running {
+            return self.due(after(leg.dialed, TURN)).then_some("not-placed");
+        }
+        let rings = after(self.dialed(id, leg.dialed), ring + RING_MARGIN);
+        let limit = leg.answered_at.map_or(rings, |answered| after(answered, ARRIVAL));
         let late = self.due(limit) && (leg.call.is_none() || self.asked_since(limit));
         late.then_some(if leg.answered_at.is_some() { "did-not-come" } else { "no-answer" })
     }

@@ -2,7 +2,9 @@
 
 mod asking;
 mod chance;
+mod lines;
 mod play;
+mod quiet;
 mod refer;
 mod telephone;
 mod world;

@@ -22,6 +22,8 @@ use wiremock::{
     matchers::{body_string_contains, method, path, query_param},
 };
 
+use super::lines::Lines;
+
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const CALLER: &str = "CAfedcba9876543210fedcba9876543210";
 
@@ -78,6 +80,29 @@ async fn what_went_wrong_is_told_by_whether_it_happened() {
     // The request names the door of the call.
     let asked = server.received_requests().await.unwrap();
     assert!(String::from_utf8_lossy(&asked[0].body).contains(&format!("caller%2F{session}")));
+}
+
+#[tokio::test]
+async fn the_log_says_twilios_code_and_no_number() {
+    let server = MockServer::start().await;
+    let refusal = serde_json::json!({
+        "code": 21_215, "status": 400,
+        "message": "Account not authorized to call +81311112222.",
+    });
+    Mock::given(method("POST"))
+        .and(path(format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json")))
+        .respond_with(ResponseTemplate::new(400).set_body_json(refusal))
+        .mount(&server)
+        .await;
+    let telephone = telephone(&server).await;
+    let from: twilio_twiml::phone::Address = "+81312345678".into();
+    let dial = call_session::handoff::Dial::new(SessionId::new(), LegId::new(), "+81311112222", from);
+    let (lines, guard) = Lines::listen();
+    assert_eq!(telephone.dial(&dial).await, Err(LineError::NotDone));
+    drop(guard);
+    let lines = lines.lock().unwrap().join("\n");
+    assert!(lines.contains("WARN") && lines.contains("21215") && lines.contains("dial"), "{lines}");
+    assert!(!lines.contains("+81") && !lines.contains("1311112222"), "{lines}");
 }
 
 #[tokio::test]

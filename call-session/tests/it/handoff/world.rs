@@ -14,7 +14,7 @@ use std::{
 
 use call_session::{
     call::{CallSession, Ending, SessionEvent, Status, SupervisorRole},
-    handoff::{Clock, Verdict, leg_machine, leg_progress, room_progress},
+    handoff::{Clock, Verdict, leg_machine, leg_progress, room_name, room_progress},
     id::{LegId, SessionId, StreamId},
     store::{self, SessionStore},
 };
@@ -197,7 +197,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) session: SessionId,
-    /// As the servers that perform handoffs have it. The doors have what is in it: one that has no store says nothing.
+    /// As all servers have it. What a stream tells is kept until it is back.
     pub(super) store: Arc<HardStore>,
     pub(super) crash: Notify,
     caller: CallSid,
@@ -379,6 +379,23 @@ impl World {
         store::update(self.store.inner(), self.session, stamped).await.unwrap().session
     }
 
+    /// What a door makes of something it is told, which finds the store away at times: nothing then.
+    async fn tell_door(
+        &self,
+        propose: impl Fn(&CallSession) -> Vec<SessionEvent> + Send + Sync,
+    ) -> Option<CallSession> {
+        let now = self.now();
+        let stamped = |call: &CallSession| propose(call).into_iter().map(|event| event.at(now)).collect();
+        match store::update(&*self.store, self.session, stamped).await {
+            Ok(updated) => Some(updated.session),
+            Err(error) if error.retryable() => {
+                self.say("a door finds the store away");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     async fn happen(&self, what: Happening) {
         match what {
             Happening::LegRings(leg) => self.leg_rings(leg),
@@ -393,7 +410,7 @@ impl World {
             }
             Happening::Machine(leg, by) => {
                 let id = self.state().legs[leg].id;
-                self.tell(|call| leg_machine(call, id, &by)).await;
+                self.tell_door(|call| leg_machine(call, id, &by)).await;
             }
             Happening::CallerAsks { door, tries, epoch } => self.caller_asks(door, tries, epoch).await,
             Happening::StreamUp(stream, epoch) => self.stream_up(stream, epoch).await,
@@ -415,7 +432,7 @@ impl World {
             Happening::CallerHangsUp => self.caller_leaves().await,
             Happening::Status(leg, status) => {
                 let (id, sid) = self.leg_names(leg);
-                self.tell(|call| leg_progress(call, id, &sid, &status)).await;
+                self.tell_door(|call| leg_progress(call, id, &sid, &status)).await;
             }
             Happening::CallerOver => {
                 let over = SessionEvent::Ended(Ending::new(Status::Completed, "caller-hung-up"));
@@ -424,8 +441,15 @@ impl World {
             Happening::StrangerKnown(stranger) => self.stranger_known(stranger).await,
             Happening::Room(form) => {
                 let told = ConferenceProgress::from_form(&form).unwrap();
-                self.tell(|call| room_progress(call, &told)).await;
+                self.tell_door(|call| room_progress(call, &told)).await;
             }
+        }
+    }
+
+    /// A call has one room, whoever asks for it.
+    fn asked_for(&self, room: &str) {
+        if room != room_name(self.session) {
+            self.wrong(format!("{room} is asked for"));
         }
     }
 
@@ -440,7 +464,7 @@ impl World {
         let pairs = [
             ("AccountSid", "AC0123456789abcdef0123456789abcdef".to_owned()),
             ("ConferenceSid", format!("CF{conference:032x}")),
-            ("FriendlyName", "room".to_owned()),
+            ("FriendlyName", room_name(self.session)),
             ("StatusCallbackEvent", what.to_owned()),
             ("SequenceNumber", number.to_string()),
             ("CallSid", sid.to_string()),

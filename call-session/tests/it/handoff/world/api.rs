@@ -4,15 +4,15 @@ use std::{future::pending, time::Duration};
 
 use async_trait::async_trait;
 use call_session::{
-    call::{CallSummary, SupervisorRole},
+    call::{CallSummary, HandoffEvent, Recorded, SessionEvent, SupervisorRole},
     handoff::{
         CallerAgent, Candidate, Clock, Detection, Dial, Documents, LineError, NoAgent, NoRoster, Roster, Telephone,
         room_name,
     },
-    id::SessionId,
+    id::{LegId, SessionId},
     store::SessionStore,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use twilio_twiml::{
     phone::Address,
@@ -94,6 +94,22 @@ impl World {
     }
 }
 
+impl World {
+    /// Nobody is dialled long after they were given up.
+    async fn still_wanted(&self, leg: LegId) {
+        let given_up = |recorded: &Recorded| match &recorded.stamped.event {
+            SessionEvent::Handoff(HandoffEvent::GivenUp { leg: other, .. }) => *other == leg,
+            _ => false,
+        };
+        let history = self.store.inner().history(self.session).await.unwrap();
+        let since = history.iter().find(|recorded| given_up(recorded)).map(|recorded| recorded.stamped.at);
+        let late = since.is_some_and(|since| self.now_stamp().duration_since(since) > SignedDuration::from_secs(12));
+        if late {
+            self.wrong("somebody is dialled whom nobody wants any more");
+        }
+    }
+}
+
 /// How far the list of who is in a room is behind.
 const LAG: Duration = Duration::from_millis(1200);
 
@@ -112,6 +128,11 @@ impl Clock for World {
 #[async_trait]
 impl Telephone for World {
     async fn dial(&self, dial: &Dial) -> Result<CallSid, LineError> {
+        if self.mishap(12) {
+            // Many are dialled at once: this one waits for its turn.
+            sleep(self.with(|chance| chance.millis(1000, 45_000))).await;
+            self.still_wanted(dial.leg).await;
+        }
         let (done, error) = self.api("dial").await;
         if !done && error == Some(LineError::Unknown) && self.with(|chance| chance.percent(50)) {
             self.stranger(dial.to.clone()).await;
@@ -189,11 +210,12 @@ impl Telephone for World {
 
     async fn set_role(
         &self,
-        _room: &str,
+        room: &str,
         call: &CallSid,
         role: SupervisorRole,
         coached: Option<&CallSid>,
     ) -> Result<(), LineError> {
+        self.asked_for(room);
         let (done, error) = self.api(&format!("set-role {role:?}")).await;
         let there = {
             let state = self.state();
@@ -238,7 +260,8 @@ impl Telephone for World {
         self.answer(found, error).await
     }
 
-    async fn room(&self, _name: &str) -> Result<Vec<CallSid>, LineError> {
+    async fn room(&self, name: &str) -> Result<Vec<CallSid>, LineError> {
+        self.asked_for(name);
         let (_, error) = self.api("room").await;
         let present = {
             let state = self.state();

@@ -174,25 +174,35 @@ impl World {
         if tries < 2 && self.mishap(5) {
             return self.later(Duration::from_secs(1), Happening::CallerAsks { door, tries: tries + 1, epoch });
         }
-        let mut call = match &door {
-            Door::Redirect => self.tell(|_| Vec::new()).await,
-            Door::AfterRoom(dialed) => self.tell(|call| caller_leaves_room(call, dialed.as_ref())).await,
+        let told = match &door {
+            Door::Redirect => self.tell_door(|_| Vec::new()).await,
+            Door::AfterRoom(dialed) => self.tell_door(|call| caller_leaves_room(call, dialed.as_ref())).await,
             Door::AfterStream(stream) => {
                 let lost = SessionEvent::StreamDetached { stream: *stream, cause: "lost".to_owned(), orderly: false };
-                self.tell(|_| vec![lost.clone()]).await
+                Some(self.tell(|_| vec![lost.clone()]).await)
             }
         };
-        if let Door::AfterStream(stream) = door
-            && matches!(call.summary.after_stream(stream), Next::HangUp | Next::Apologize | Next::Elsewhere)
+        if let (Door::AfterStream(stream), Some(call)) = (&door, &told)
+            && matches!(call.summary.after_stream(*stream), Next::HangUp | Next::Apologize | Next::Elsewhere)
         {
-            return self.wrong(format!("the caller is dropped: {:?}", call.summary.after_stream(stream)));
+            return self.wrong(format!("the caller is dropped: {:?}", call.summary.after_stream(*stream)));
         }
-        call = self.tell(caller_fetched).await;
-        if !matches!(call.summary.place(), Place::Dial(_)) && self.mishap(5) {
+        let mut call = if told.is_some() { self.tell_door(caller_fetched).await } else { None };
+        let dials = call.as_ref().is_some_and(|call| matches!(call.summary.place(), Place::Dial(_)));
+        if !dials && self.mishap(5) {
             // The line asks again, since the answer was slow; the first one is thrown away.
-            call = self.tell(caller_fetched).await;
+            call = self.tell_door(caller_fetched).await;
         }
-        self.follow_document(&call, epoch, tries == 0).await;
+        match call {
+            Some(call) => self.follow_document(&call, epoch, tries == 0).await,
+            None => self.waits_with_a_word(epoch),
+        }
+    }
+
+    /// A word and a pause, then the handoff's door again.
+    fn waits_with_a_word(&self, epoch: u32) {
+        self.caller_at(At::Waiting);
+        self.later(Duration::from_secs(1), Happening::CallerAsks { door: Door::Redirect, tries: 2, epoch });
     }
 
     async fn follow_document(&self, call: &CallSession, epoch: u32, quick: bool) {
@@ -219,9 +229,7 @@ impl World {
                 self.place(id, to, true, cold, None);
             }
             Place::Wait => {
-                self.caller_at(At::Waiting);
-                let again = Happening::CallerAsks { door: Door::Redirect, tries: 2, epoch };
-                self.later(Duration::from_secs(1), again);
+                self.waits_with_a_word(epoch);
             }
             Place::Goodbye => {
                 if call.summary.handoff.as_ref().is_none_or(|it| it.plan.after != AfterPerson::Goodbye) {

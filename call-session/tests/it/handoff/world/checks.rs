@@ -142,6 +142,12 @@ impl World {
                 found.push(format!("{} did not accept, and it is written that they did", leg.name));
             }
         }
+        for (id, leg) in call.legs.iter().filter(|_| !state.legs.iter().any(|leg| leg.direct)) {
+            let dialled = state.legs.iter().any(|leg| leg.id == *id);
+            if !dialled && leg.given_up.as_deref() == Some("no-answer") {
+                found.push("somebody did not answer who was never called".to_owned());
+            }
+        }
         for id in call.legs.keys().chain(call.supervisors.keys()) {
             if state.legs.iter().filter(|leg| leg.id == *id).count() > 1 {
                 found.push("somebody was dialled twice as the same leg".to_owned());

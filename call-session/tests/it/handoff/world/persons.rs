@@ -136,8 +136,9 @@ impl World {
         let habit = self.state().legs[leg].habit;
         let by =
             (habit == Habit::Voicemail && self.with(|chance| chance.percent(70))).then_some(AnsweredBy::MachineStart);
-        let call = self.tell(|call| answer_leg(call, id, &sid, by.as_ref())).await;
-        let place = leg_place(&call.summary, id, &sid);
+        let call = self.tell_door(|call| answer_leg(call, id, &sid, by.as_ref())).await;
+        // Nobody is connected by guess.
+        let place = call.map_or(LegPlace::Gone, |call| leg_place(&call.summary, id, &sid));
         if place == LegPlace::Briefing {
             let (wait, late) = self.with(|chance| (chance.millis(3000, 9000), chance.millis(43_500, 46_500)));
             match habit {
@@ -166,8 +167,8 @@ impl World {
         if said == Verdict::Accept {
             self.state().legs[leg].accepted = true;
         }
-        let call = self.tell(|call| verdict(call, id, &sid, said)).await;
-        let place = leg_place(&call.summary, id, &sid);
+        let call = self.tell_door(|call| verdict(call, id, &sid, said)).await;
+        let place = call.map_or(LegPlace::Gone, |call| leg_place(&call.summary, id, &sid));
         if place == LegPlace::Briefing {
             // Asked again.
             self.later(Duration::from_secs(10), Happening::LegSays(leg, said));
