@@ -66,7 +66,6 @@ impl Broken {
 }
 
 /// A call that this server sees to.
-#[derive(Debug)]
 pub(super) struct Ours {
     /// The provider's name for it.
     pub(super) call: SipCallId,

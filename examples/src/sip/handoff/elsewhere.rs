@@ -16,7 +16,7 @@ use crate::{chain::Chain, sip::SipServer};
 const HAND_OVER: &str = "hand-over";
 
 /// What is told with the command.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Told {
     #[serde(skip_serializing_if = "Option::is_none")]
