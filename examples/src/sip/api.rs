@@ -13,9 +13,16 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use call_session::{call::HandoffMode, handoff::NoOne, live::Command};
+use call_session::{
+    call::{HandoffMode, Status},
+    handoff::NoOne,
+    live::Command,
+};
 
-use super::{SipServer, handoff::NotHandedOver};
+use super::{
+    SipServer,
+    handoff::{self, NotHandedOver},
+};
 use crate::{
     chain::Chain,
     conversation::Language,
@@ -94,8 +101,18 @@ async fn hand_over(
         let title = "The provider moves a caller over SIP, and whoever picks up has the caller: mode cold only";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "mode-not-available", title));
     }
-    let session = Box::pin(server.hand_over(call, &wish.wanted, "operator", &wish.reason)).await;
-    let status = session.map_err(not_handed_over)?.summary.status;
+    let status = match Box::pin(server.hand_over(call, &wish.wanted, "operator", &wish.reason)).await {
+        Ok(session) => session.summary.status,
+        Err(NotHandedOver::NotHere) => {
+            // Another server leads the call, if any does.
+            let command =
+                handoff::command(&wish.wanted, &wish.reason).ok_or_else(|| not_handed_over(NotHandedOver::NotHere))?;
+            tell(&server.0.live, call, command).await?;
+            let summary = server.0.store.summary(call).await.map_err(|error| api::no_store(&error))?;
+            summary.map_or(Status::Transferring, |summary| summary.status)
+        }
+        Err(why) => return Err(not_handed_over(why)),
+    };
     Ok((StatusCode::ACCEPTED, Json(Begun { call_id: call, status, mode: HandoffMode::Cold })))
 }
 

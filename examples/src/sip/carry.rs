@@ -1,7 +1,7 @@
 //! The life of a call, from the webhook on: written down, accepted, carried, left.
 
 use std::{
-    future::{pending, ready},
+    future::pending,
     sync::{Arc, OnceLock},
 };
 
@@ -9,7 +9,7 @@ use call_session::{
     attach::carry,
     call::{CallSession, DRAINED, Ending, Mode, NewCall, SessionEvent, Status},
     id::{SessionId, StreamId},
-    live::{Held, Reply, Served, serve},
+    live::{Held, Served, serve},
     recorder::{Recorder, RecorderConfig},
     store::{self, CommitError},
 };
@@ -66,7 +66,6 @@ impl Broken {
 }
 
 /// A call that this server sees to.
-#[derive(Debug)]
 pub(super) struct Ours {
     /// The provider's name for it.
     pub(super) call: SipCallId,
@@ -259,7 +258,7 @@ impl SipServer {
             let why = tokio::select! {
                 () = self.0.stop.cancelled() => if self.others_take_calls().await { Leaves::HandsOn } else { Leaves::Stops },
                 // Two would lead one model. A conversation that is over is left by itself.
-                served = serve(&mut held, &handle, |_| ready(Reply::refused("unknown"))) => match served {
+                served = serve(&mut held, &handle, |command| self.obey(session, command)) => match served {
                     Served::LeaseLost => Leaves::Taken,
                     _ => pending().await,
                 },

@@ -176,7 +176,7 @@ impl SipServer {
         web::serve(listener, self.router(), drain).await
     }
 
-    /// The routes, for a server of your own. Other servers see to its calls unless it [serves](SipServer::serve).
+    /// The routes. Only while the server [serves](SipServer::serve) it holds its calls, and leads on those of others.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/openai-webhook", post(webhook::webhook))

@@ -225,3 +225,45 @@ async fn a_call_that_two_servers_are_told_of_is_taken_once() {
     assert_eq!(calls.len(), 1);
     assert_eq!(reason(&calls[0]), (Status::Completed, "caller-hung-up"));
 }
+
+#[tokio::test]
+async fn any_server_does_what_an_operator_asks() {
+    let script = Script::new()
+        .when_asked("少々お待ちください", Answer::say(ja::AGENT_ONE_MOMENT))
+        .when_asked("おつなぎいたします", Answer::say(ja::AGENT_HANDS_OVER))
+        .when_asked("受付でございます", Answer::say(ja::AGENT_GREETING));
+    let openai = Arc::new(model(script).start().await.unwrap());
+    let database = examples::database::Database::Memory.open().await.unwrap();
+    let mut servers = Vec::new();
+    for _ in 0..2 {
+        let folder = Arc::new(Folder::new());
+        let mut given = arguments(&openai, &folder);
+        given.handoff_people = Some("sato=+81311110000".into());
+        let table = Attendance::open(&folder.0.join("attendance.db")).await.unwrap();
+        let server = SipServer::new(SipSettings::check(&given).unwrap(), database.clone(), table).unwrap();
+        servers.push(World::around(Arc::clone(&openai), folder, server).await);
+    }
+    let handle = openai.ring(Ring::new(servers[0].target(), CallerScript::new()));
+    let call = until(&*database.store, greeted).await.summary.id;
+    let url = servers[1].url.replace("/openai-webhook", &format!("/api/calls/{call}"));
+    let post = |door: &str, body: serde_json::Value| {
+        let request = reqwest::Client::new().post(format!("{url}/{door}")).json(&body).send();
+        async move {
+            let answer = request.await.unwrap();
+            (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap_or_default())
+        }
+    };
+    assert_eq!(post("say", json!({"line": "少々お待ちください。"})).await.0, 202);
+    until(&*database.store, |call| call.transcript.iter().any(|line| line.heard == ja::AGENT_ONE_MOMENT.transcript))
+        .await;
+    let (status, problem) = post("handoff", json!({"agentId": "nobody"})).await;
+    assert_eq!((status, &problem["detail"]), (409, &json!("agent-not-found")));
+    let (status, begun) = post("handoff", json!({"agentId": "sato", "reason": "asks for a person"})).await;
+    assert_eq!((status, &begun["status"]), (202, &json!("transferring")));
+    assert_eq!(ended(&handle).await, SipEnd::Transferred("tel:+81311110000".into()));
+    let over = until(&*database.store, |call| call.summary.status.is_terminal()).await;
+    assert_eq!(reason(&over), (Status::Completed, "referred"));
+    for server in &mut servers {
+        server.stop().await;
+    }
+}

@@ -118,7 +118,12 @@ async fn a_delivery_is_taken_though_its_peer_goes_away() {
         status = delivery => panic!("it is not answered yet: {status}"),
         claimed = store.claimed.acquire() => claimed.unwrap().forget(),
     }
-    // The peer has gone; now it is known that the delivery is claimed.
+    // The peer has gone, which the server sees no later than what others ask of it after that.
+    let health = world.url.replace("/openai-webhook", "/healthz");
+    for _ in 0..10 {
+        assert!(reqwest::get(&health).await.unwrap().status().is_success());
+    }
+    // Now it is known that the delivery is claimed.
     store.answer.add_permits(1_000);
     assert!(handle.until(|step| *step == Step::Request("accept", 200)).await, "the call is taken");
     handle.ended().await;

@@ -7,6 +7,7 @@
 
 mod agent;
 mod carrier;
+mod elsewhere;
 mod outage;
 mod people;
 mod tool;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 use tracing::Instrument;
 
 use self::agent::Nobody;
+pub(super) use self::elsewhere::command;
 pub use self::{
     people::{NoPeople, People},
     tool::HandOver,

@@ -38,7 +38,8 @@
 //! Requests time out and are repeated with growing pauses where that cannot do harm: [`accept`](SipCalls::accept),
 //! [`reject`](SipCalls::reject) and [`hang_up`](SipCalls::hang_up) name a call and a state, so that twice is the same as
 //! once; a [`refer`](SipCalls::refer) dials, so it is repeated only when it was certainly not done. A call that is not
-//! known any more ([`SipError::Gone`]) is over.
+//! known any more ([`SipError::Gone`]) is over. What an earlier attempt may have done is told, although a later one was
+//! certainly in vain ([`SipError::Uncertain`]): after such an accept, attaching tells whether the caller is connected.
 //!
 //! # The control socket
 //!
