@@ -7,7 +7,7 @@
 //!   [`answer_leg`], [`verdict`], [`caller_leaves_room`].
 //! - Others can be with caller and person ([`supervise`]): they listen, whisper to the person or join in.
 //! - [`HandoffRunner`] performs what it decides, by way of a [`Telephone`] and a [`CallerAgent`], on whichever server.
-//!   [`TwilioTelephone`] is the one of Twilio's REST API.
+//!   `TwilioTelephone` (feature `rest`) is the one of Twilio's REST API.
 //! - What a leg hears follows from the call alone: [`CallSummary::place`](crate::call::CallSummary::place) for the caller,
 //!   [`leg_place`] for a person.
 //!
@@ -38,6 +38,7 @@ mod ports;
 mod runner;
 mod strategy;
 mod supervise;
+#[cfg(feature = "rest")]
 mod telephone;
 
 pub use desk::Desk;
@@ -54,4 +55,5 @@ pub use strategy::{
     Wanted, WarmTransfer,
 };
 pub use supervise::{coached, supervise};
+#[cfg(feature = "rest")]
 pub use telephone::{HandoffDoors, TwilioTelephone};
