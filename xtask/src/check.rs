@@ -1,5 +1,9 @@
 //! The checks of `cargo xtask test`, in their order. A new check is a line in [`STEPS`] and a function.
 
+use std::process::Command;
+
+use throwaway_postgres::DATABASE_URL;
+
 use crate::{
     command::{cargo, has_subcommand, program, read, run},
     failure::Failure,
@@ -36,6 +40,9 @@ const SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "20261121");
 /// How many tests run at the same time.
 const THREADS: &str = "NEXTEST_TEST_THREADS";
 
+/// Tests that measure and need the machine alone, by what their names hold, as `.config/nextest.toml` has it.
+const ALONE: [&str; 2] = ["outbound::callers_", "demo::alone_"];
+
 const WORKSPACE: [&str; 3] = ["--workspace", "--all-features", "--locked"];
 
 fn tools() -> Result<(), Failure> {
@@ -57,7 +64,7 @@ fn tools() -> Result<(), Failure> {
     postgres::provide()?;
     run(&mut program("rustc", ["--version"]))?;
     if !has_subcommand("nextest") {
-        println!("cargo-nextest is not installed: tests run with `cargo test`");
+        println!("cargo-nextest is not installed: tests run with `cargo test`, where none that hangs is ended");
     }
     if !has_subcommand("deny") {
         println!("cargo-deny is not installed: of deny.toml, licences, sources and banned crates are checked");
@@ -91,27 +98,57 @@ fn tests() -> Result<(), Failure> {
 
 /// Unit, property and integration tests of one package or of all, with what `rest` tells the test runner.
 pub(crate) fn unit(package: Option<&str>, rest: &[String]) -> Result<(), Failure> {
-    let nextest = has_subcommand("nextest");
-    // `--tests` leaves out doc tests, which have a step of their own, and benchmarks.
-    let mut command = if nextest { cargo(["nextest", "run"]) } else { cargo(["test", "--tests"]) };
-    match package {
-        None => command.args(WORKSPACE),
-        Some(package) => command.args(["--package", package, "--all-features", "--locked"]),
+    let mut server = None;
+    let mut failure = None;
+    for mut command in runs(has_subcommand("nextest"), package, rest) {
+        if std::env::var_os(SEED.0).is_none() {
+            command.env(SEED.0, SEED.1);
+        }
+        if server.is_none() {
+            server = postgres::serve()?;
+        }
+        if let Some(server) = &server {
+            command.env(DATABASE_URL, server.url());
+        }
+        // What is left to run may fail too, and one run is to tell everything.
+        failure = run(&mut command).err().or(failure);
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// The commands that run the tests. Without nextest, which reads `.config/nextest.toml`, those that need the machine alone
+/// come last and one by one.
+fn runs(nextest: bool, package: Option<&str>, rest: &[String]) -> Vec<Command> {
+    let common = |words: &[&str]| {
+        let mut command = cargo(words);
+        match package {
+            None => command.args(WORKSPACE),
+            Some(package) => command.args(["--package", package, "--all-features", "--locked"]),
+        };
+        command.arg("--no-fail-fast");
+        command
     };
-    command.arg("--no-fail-fast");
-    if std::env::var_os(SEED.0).is_none() {
-        command.env(SEED.0, SEED.1);
+    if nextest {
+        let mut command = common(&["nextest", "run"]);
+        // Most of the time tests wait: for calls that take as long as calls take, and for timers.
+        if std::env::var_os(THREADS).is_none() {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            command.env(THREADS, (2 * processors).to_string());
+        }
+        command.args(rest);
+        return vec![command];
     }
-    // Most of the time tests wait: for calls that take as long as calls take, and for timers.
-    if nextest && std::env::var_os(THREADS).is_none() {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        command.env(THREADS, (2 * processors).to_string());
+    // `--tests` leaves out doc tests, which have a step of their own, and benchmarks.
+    let mut together = common(&["test", "--tests"]);
+    together.arg("--").args(rest);
+    // Whoever names what they want runs it as they say.
+    if !rest.is_empty() {
+        return vec![together];
     }
-    if !nextest && !rest.is_empty() {
-        command.arg("--");
-    }
-    let _server = postgres::serve(&mut command)?;
-    run(command.args(rest))
+    together.args(ALONE.iter().flat_map(|name| ["--skip", name]));
+    let mut alone = common(&["test", "--tests"]);
+    alone.args(["--", "--test-threads", "1"]).args(ALONE);
+    vec![together, alone]
 }
 
 fn doc_tests() -> Result<(), Failure> {
@@ -121,4 +158,52 @@ fn doc_tests() -> Result<(), Failure> {
 /// Without optimisation and without measuring: this finds benchmarks that no longer work, not slow ones.
 fn benches() -> Result<(), Failure> {
     run(cargo(["test", "--bench", "*"]).args(WORKSPACE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(nextest: bool, package: Option<&str>, rest: &[&str], expected: &[&str]) {
+        let rest: Vec<_> = rest.iter().map(|word| (*word).to_owned()).collect();
+        let words = |command: &Command| {
+            let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+            words.join(" ")
+        };
+        assert_eq!(runs(nextest, package, &rest).iter().map(words).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn without_nextest_what_needs_the_machine_alone_comes_last_and_one_by_one() {
+        check(
+            false,
+            None,
+            &[],
+            &[
+                "test --tests --workspace --all-features --locked --no-fail-fast -- --skip outbound::callers_ \
+                 --skip demo::alone_",
+                "test --tests --workspace --all-features --locked --no-fail-fast -- --test-threads 1 \
+                 outbound::callers_ demo::alone_",
+            ],
+        );
+        check(true, None, &[], &["nextest run --workspace --all-features --locked --no-fail-fast"]);
+    }
+
+    #[test]
+    fn who_names_a_test_runs_that() {
+        let package = "--package xtask --all-features --locked --no-fail-fast";
+        check(false, Some("xtask"), &["tidy"], &[&format!("test --tests {package} -- tidy")]);
+        check(true, Some("xtask"), &["tidy"], &[&format!("nextest run {package} tidy")]);
+    }
+
+    #[test]
+    fn nextest_knows_the_same_names() {
+        let file = std::fs::read_to_string(crate::command::root().join(".config/nextest.toml")).unwrap();
+        let settings: toml::Table = file.parse().unwrap();
+        let overrides = settings["profile"]["default"]["overrides"].as_array().unwrap();
+        let alone = |one: &&toml::Value| one["threads-required"].as_str() == Some("num-test-threads");
+        let filters: String = overrides.iter().filter(alone).map(|one| one["filter"].as_str().unwrap()).collect();
+        assert_eq!(filters.matches("::").count(), ALONE.len(), "{filters}");
+        assert!(ALONE.iter().all(|name| filters.contains(&format!("^{name}"))), "{filters}");
+    }
 }

@@ -30,14 +30,11 @@ pub(crate) fn provide() -> Result<(), Failure> {
     })
 }
 
-/// Tells a test run of a server to use. The server is there as long as what is returned, unless the environment names
-/// another one.
-pub(crate) fn serve(tests: &mut Command) -> Result<Option<Server>, Failure> {
+/// A server for a test run, which is there as long as what is returned. None if the environment names one.
+pub(crate) fn serve() -> Result<Option<Server>, Failure> {
     // Without one, tests that need none still run, and those that need one say what is missing.
     if std::env::var_os(DATABASE_URL).is_some_and(|url| !url.is_empty()) || installed().is_err() {
         return Ok(None);
     }
-    let server = Server::start()?;
-    tests.env(DATABASE_URL, server.url());
-    Ok(Some(server))
+    Ok(Some(Server::start()?))
 }

@@ -29,11 +29,21 @@ const PURE: &[Pure] = &[
         args: &["-p", "realtime-bridge", "--no-default-features"],
         absent: &["tungstenite", "tokio-tungstenite", "rustls", "tokio-rustls", "hyper", "reqwest", "axum"],
     },
+    Pure {
+        build: "call-session by default",
+        args: &["-p", "call-session"],
+        absent: &["reqwest", "hyper", "rustls", "sqlx", "tungstenite", "axum"],
+    },
     Pure { build: "twilio-twiml with everything", args: &["-p", "twilio-twiml", "--all-features"], absent: &["axum"] },
     Pure {
         build: "realtime-bridge with everything",
         args: &["-p", "realtime-bridge", "--all-features"],
         absent: &["axum", "reqwest"],
+    },
+    Pure {
+        build: "call-session with everything",
+        args: &["-p", "call-session", "--all-features"],
+        absent: &["axum", "tungstenite"],
     },
 ];
 

@@ -7,7 +7,7 @@
 //!   [`answer_leg`], [`verdict`], [`caller_leaves_room`].
 //! - Others can be with caller and person ([`supervise`]): they listen, whisper to the person or join in.
 //! - [`HandoffRunner`] performs what it decides, by way of a [`Telephone`] and a [`CallerAgent`], on whichever server.
-//!   [`TwilioTelephone`] is the one of Twilio's REST API.
+//!   `TwilioTelephone` (feature `rest`) is the one of Twilio's REST API.
 //! - What a leg hears follows from the call alone: [`CallSummary::place`](crate::call::CallSummary::place) for the caller,
 //!   [`leg_place`] for a person.
 //!
@@ -39,6 +39,7 @@ mod runner;
 mod strangers;
 mod strategy;
 mod supervise;
+#[cfg(feature = "rest")]
 mod telephone;
 mod verdict;
 
@@ -59,5 +60,6 @@ pub use strategy::{
     Wanted, WarmTransfer,
 };
 pub use supervise::{coached, supervise};
+#[cfg(feature = "rest")]
 pub use telephone::{HandoffDoors, TwilioTelephone};
 pub use verdict::Verdict;

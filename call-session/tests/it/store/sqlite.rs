@@ -48,11 +48,11 @@ async fn calls_are_there_after_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_open_a_new_file_at_once() {
     let folder = Folder::new();
-    let path = folder.path().join("calls.db");
+    let config = SqliteConfig::new(folder.path().join("calls.db")).with_busy_timeout(Duration::from_secs(30));
     let mut opening = JoinSet::new();
     for _ in 0..8 {
-        let path = path.clone();
-        opening.spawn(async move { SqliteStore::open(path).await });
+        let config = config.clone();
+        opening.spawn(async move { SqliteStore::open_with(config).await });
     }
     while let Some(opened) = opening.join_next().await {
         let store = opened.unwrap().unwrap();

@@ -69,9 +69,12 @@ fn events(app: &App) -> Vec<String> {
 }
 
 async fn until(done: impl Fn() -> bool) {
-    while !done() {
-        tokio::time::sleep(ms(5)).await;
-    }
+    let waiting = async {
+        while !done() {
+            tokio::time::sleep(ms(5)).await;
+        }
+    };
+    tokio::time::timeout(ms(60_000), waiting).await.expect("it happens in a minute");
 }
 
 async fn told_of(app: &App, happening: ConferenceHappening) -> ConferenceProgress {

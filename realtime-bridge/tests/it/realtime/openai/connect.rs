@@ -195,9 +195,9 @@ async fn a_used_up_quota_is_not_a_rate_limit() {
 
 #[tokio::test]
 async fn a_provider_that_stalls_is_told_by_what_was_missing() {
-    let server = Server::bind().await;
-    let limit = Duration::from_secs(1);
-    let config = || server.config().with_connect_timeout(limit);
+    let [tcp, upgraded, created_only] = [Server::bind().await, Server::bind().await, Server::bind().await];
+    let limit = Duration::from_secs(5);
+    let config = |server: &Server| server.config().with_connect_timeout(limit);
     let check = |error: ConnectError, missing: &str| {
         assert!(
             matches!(error, ConnectError::Timeout { limit: l, waiting_for } if l == limit && waiting_for == missing),
@@ -205,10 +205,8 @@ async fn a_provider_that_stalls_is_told_by_what_was_missing() {
         );
         assert!(error.retryable());
     };
-    check(connect_error(config(), server.accept_tcp()).await, "the WebSocket upgrade");
-    check(connect_error(config(), server.accept()).await, "session.created");
     let no_update = async {
-        let mut peer = server.accept().await;
+        let mut peer = created_only.accept().await;
         peer.send(created()).await;
         assert_eq!(peer.recv().await.unwrap()["type"], "session.update");
         // Other events do not pass for the answer.
@@ -216,7 +214,14 @@ async fn a_provider_that_stalls_is_told_by_what_was_missing() {
         peer.send(created()).await;
         peer
     };
-    check(connect_error(config(), no_update).await, "session.updated");
+    let (no_upgrade, nothing, no_update) = tokio::join!(
+        connect_error(config(&tcp), tcp.accept_tcp()),
+        connect_error(config(&upgraded), upgraded.accept()),
+        connect_error(config(&created_only), no_update)
+    );
+    check(no_upgrade, "the WebSocket upgrade");
+    check(nothing, "session.created");
+    check(no_update, "session.updated");
 }
 
 #[tokio::test]

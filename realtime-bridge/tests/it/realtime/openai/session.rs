@@ -147,7 +147,7 @@ async fn a_dead_provider_is_asked_and_then_given_up() {
 #[tokio::test]
 async fn a_quiet_provider_that_answers_pings_is_alive() {
     let server = Server::bind().await;
-    let (interval, limit) = (Duration::from_millis(100), Duration::from_secs(2));
+    let (interval, limit) = (Duration::from_millis(100), Duration::from_secs(3));
     let (mut session, mut peer) = session_with(server.config().with_keep_alive(interval, limit), &server).await;
     let mut pings = 0;
     // Reading answers the pings. Thirty of them take longer than the limit.
