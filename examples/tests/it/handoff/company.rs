@@ -11,6 +11,7 @@ use call_simulator::{
 use serde_json::json;
 
 use super::world::{World, back, presses, receptionist, until, with_agent};
+use crate::world::said_by_twilio;
 
 /// The caller asks something while a telephone rings, and interrupts the answer.
 #[tokio::test]
@@ -59,7 +60,9 @@ async fn the_agent_who_comes_back_knows_the_conversation() {
     world.hangs_up(&world.leg(&caller).await).await;
     world.until(&caller, back).await;
     let call = caller.call;
-    world.over(caller).await;
+    let (_, report) = world.over(caller).await;
+    let words = said_by_twilio(&report);
+    assert!(words.iter().any(|words| words.contains("One moment, please.")), "while the model is asked: {words:?}");
     let second = &world.openai.sessions()[1];
     let told = format!("{:?}", second.recording().items);
     for words in [en::AGENT_GREETING, en::CALLER_HOURS, en::AGENT_HOURS, en::AGENT_ONE_MOMENT] {

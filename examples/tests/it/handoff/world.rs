@@ -19,7 +19,7 @@ use call_session::{
 use call_simulator::{
     audio::fixtures::en,
     openai::{Answer, OpenAiSimulator, Script, Settings as Manners, Timing},
-    twilio::{CallOptions, CallReport, CallerScript, Number, PhoneScript, TwilioSimulator},
+    twilio::{CallOptions, CallReport, CallerScript, Event, Number, PhoneScript, TwilioSimulator},
 };
 use examples::{
     handoff,
@@ -243,7 +243,12 @@ pub(super) fn check_silence(session: &CallSession, report: &CallReport) {
         (instant - ago).saturating_duration_since(report.placed_at)
     };
     let over = handoff.ended.as_ref().map_or(report.ended, |(ended, _)| at(*ended));
-    let mut ways = vec![(at(handoff.requested), handoff.connected.map_or(over, at))];
+    let asked = at(handoff.requested);
+    // Whoever hears the others is there, even if nobody has written it down yet; both may be silent then.
+    let moments = report.timeline.moments().iter().filter(|moment| moment.event == Event::RoomStarted);
+    let together = moments.map(|moment| moment.at).find(|at| *at > asked);
+    let there = handoff.connected.map_or(over, at);
+    let mut ways = vec![(asked, together.map_or(there, |together| together.min(there)))];
     // Who comes back hears somebody soon; after that both may be silent.
     ways.extend(handoff.ended.as_ref().map(|(ended, _)| (at(*ended), at(*ended) + SILENCE + FRAME)));
     for (from, to) in ways {
