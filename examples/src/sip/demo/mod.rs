@@ -105,7 +105,7 @@ pub async fn run(folder: &Path) -> Result<DemoReport, DemoError> {
     });
     let calling = async {
         let ringing = openai.ring(Ring::new(target, caller).from(CALLER));
-        let late = lateness::until(ringing.until(|step| matches!(step, Step::Request("accept", _)))).await;
+        let late = lateness::until(ringing.until(|step| matches!(step, Step::Request("accept", _))), folder).await;
         let telephone = ringing.ended().await;
         let _ = hang_up.send(());
         (telephone, late)
