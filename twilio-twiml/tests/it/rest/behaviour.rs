@@ -243,6 +243,28 @@ async fn creates_have_a_pace_and_others_do_not() {
     assert!(matches!(second.unwrap_err(), Error::Crowded { waiting: 0 }));
 }
 
+/// One that has less patience gives up earlier, and takes its turn among the creates of the other.
+#[tokio::test]
+async fn a_client_with_less_patience_keeps_to_the_same_pace() {
+    let late = ResponseTemplate::new(200).set_body_json(json!({"sid": CA, "status": "completed"}));
+    let server = answering(vec![queued(), late.set_delay(Duration::from_secs(60))]).await;
+    let patient =
+        Client::new(config(&server).with_creates_per_second(NonZeroU32::MIN).with_waiting_creates(0)).unwrap();
+    let hurried = patient.with_patience(Duration::from_millis(200), 0).unwrap();
+    let new = new_call();
+    patient.calls().create(&new).await.unwrap();
+    let began = tokio::time::Instant::now();
+    assert!(hurried.call(&call()).fetch().await.is_err());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    // The other's turn is waited for, and there is no second place to wait.
+    let calls = hurried.calls();
+    let both = futures_util::future::join(calls.create(&new), async {
+        tokio::task::yield_now().await;
+        patient.calls().create(&new).await
+    });
+    assert!(matches!(both.await.1.unwrap_err(), Error::Crowded { waiting: 0 }));
+}
+
 #[tokio::test]
 async fn a_list_goes_over_its_pages_and_to_no_other_host() {
     let server = MockServer::start().await;
