@@ -41,7 +41,7 @@ const SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "20261121");
 const THREADS: &str = "NEXTEST_TEST_THREADS";
 
 /// Tests that measure and need the machine alone, by what their names hold, as `.config/nextest.toml` has it.
-const ALONE: [&str; 2] = ["outbound::callers_", "demo::alone_"];
+const ALONE: [&str; 2] = ["outbound::outlives::callers_", "demo::alone_"];
 
 const WORKSPACE: [&str; 3] = ["--workspace", "--all-features", "--locked"];
 
@@ -180,10 +180,10 @@ mod tests {
             None,
             &[],
             &[
-                "test --tests --workspace --all-features --locked --no-fail-fast -- --skip outbound::callers_ \
+                "test --tests --workspace --all-features --locked --no-fail-fast -- --skip outbound::outlives::callers_ \
                  --skip demo::alone_",
                 "test --tests --workspace --all-features --locked --no-fail-fast -- --test-threads 1 \
-                 outbound::callers_ demo::alone_",
+                 outbound::outlives::callers_ demo::alone_",
             ],
         );
         check(true, None, &[], &["nextest run --workspace --all-features --locked --no-fail-fast"]);
@@ -203,7 +203,7 @@ mod tests {
         let overrides = settings["profile"]["default"]["overrides"].as_array().unwrap();
         let alone = |one: &&toml::Value| one["threads-required"].as_str() == Some("num-test-threads");
         let filters: String = overrides.iter().filter(alone).map(|one| one["filter"].as_str().unwrap()).collect();
-        assert_eq!(filters.matches("::").count(), ALONE.len(), "{filters}");
+        assert_eq!(filters.matches('^').count(), ALONE.len(), "{filters}");
         assert!(ALONE.iter().all(|name| filters.contains(&format!("^{name}"))), "{filters}");
     }
 }
