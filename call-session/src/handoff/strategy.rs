@@ -30,7 +30,7 @@ pub trait HandoffStrategy: Send + Sync + fmt::Debug {
 }
 
 /// What a strategy decides on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Ask<'a> {
     /// The call.
@@ -43,6 +43,17 @@ pub struct Ask<'a> {
     pub reason: &'a str,
     /// How handovers are done here.
     pub settings: &'a HandoffSettings,
+}
+
+impl fmt::Debug for Ask<'_> {
+    /// Without the reason, which is somebody's words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask")
+            .field("call", &self.call.summary.id)
+            .field("people", &self.people)
+            .field("wanted", &self.wanted)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Ask<'a> {
@@ -257,7 +268,7 @@ pub enum NoOne {
 }
 
 /// How handovers are done here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HandoffSettings {
     /// Who keeps the caller company meanwhile. Default: the agent.
@@ -278,6 +289,20 @@ pub struct HandoffSettings {
     pub detect_machines: bool,
     /// The number that the persons see. Default: ours in the call.
     pub from: Option<Address>,
+}
+
+impl fmt::Debug for HandoffSettings {
+    /// Without the caller's name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandoffSettings")
+            .field("company", &self.company)
+            .field("after", &self.after)
+            .field("limits", &self.limits)
+            .field("most", &self.most)
+            .field("others", &self.others)
+            .field("detect_machines", &self.detect_machines)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for HandoffSettings {

@@ -278,7 +278,7 @@ pub(crate) async fn show(store: &dyn SessionStore, call: SessionId) -> Result<Js
     session.map(|session| Json(CallView::whole(&session))).ok_or_else(Problem::no_call)
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct End {
     /// What the agent says first.
@@ -330,7 +330,7 @@ pub(crate) async fn ask_for_end(store: &dyn SessionStore, call: SessionId) -> Re
     Ok(updated.map_err(|error| not_updated(&error))?.session.summary)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Say {
     pub(crate) line: String,
@@ -373,7 +373,7 @@ async fn recording(
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Keys {
     digits: String,

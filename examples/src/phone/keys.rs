@@ -76,7 +76,7 @@ struct PressKeys {
 }
 
 /// What [`PressKeys`] has to be told.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Keys {
     /// The keys in their order: 0 to 9, * and #. A w waits half a second, a W a second.
     digits: String,

@@ -3,7 +3,7 @@
 //! The model says what is wanted; who it is for is the call's business, never the model's: messages go to the number that
 //! calls, and changes are made only for the guest of that number whose name fits.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use call_session::id::SessionId;
@@ -71,7 +71,7 @@ pub struct SaveLead(Desk);
 pub struct Nothing {}
 
 /// What [`UpdateAttendance`] has to be told.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 pub struct NewAttendance {
     /// The caller's full name, as the caller said it.
     pub name: String,
@@ -79,6 +79,16 @@ pub struct NewAttendance {
     pub attending: bool,
     /// The id of another slot from check_slots. Leave it out to keep the one there is.
     pub slot: Option<String>,
+}
+
+impl fmt::Debug for NewAttendance {
+    /// Without the name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewAttendance")
+            .field("attending", &self.attending)
+            .field("slot", &self.slot)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is registered now.
@@ -89,12 +99,19 @@ pub struct Registered {
 }
 
 /// What [`SaveLead`] has to be told.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Lead {
     /// The caller's full name.
     pub name: String,
     /// What the caller is interested in, in one sentence.
     pub interest: String,
+}
+
+impl fmt::Debug for Lead {
+    /// Without what the caller said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lead").finish_non_exhaustive()
+    }
 }
 
 #[async_trait]

@@ -1,5 +1,7 @@
 //! A call as JSON shows it.
 
+use std::fmt;
+
 use call_session::{
     call::{
         AnsweredBy, CallSession, CallSummary, Direction, HandoffEnd, HandoffMode, Line, Mode, Outcome, Recording,
@@ -53,7 +55,7 @@ pub struct CallView {
 }
 
 /// The handing over of a caller as JSON shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "they are the fields of a handoff")]
@@ -72,6 +74,19 @@ pub struct HandoffView {
     pub caller: Whereabouts,
     /// Those who were called, in order.
     pub legs: Vec<LegView>,
+}
+
+impl fmt::Debug for HandoffView {
+    /// Without the reason, which is somebody's words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandoffView")
+            .field("mode", &self.mode)
+            .field("by", &self.by)
+            .field("end", &self.end)
+            .field("caller", &self.caller)
+            .field("legs", &self.legs)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A person's leg as JSON shows it.
@@ -112,7 +127,7 @@ pub struct SupervisorView {
 }
 
 /// A line of the conversation as JSON shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "they are the fields of a line")]
@@ -126,8 +141,19 @@ pub struct LineView {
     pub complete: bool,
 }
 
+impl fmt::Debug for LineView {
+    /// Without the words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineView")
+            .field("item", &self.item)
+            .field("speaker", &self.speaker)
+            .field("complete", &self.complete)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A run of a tool as JSON shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "they are the fields of a run")]
@@ -137,6 +163,13 @@ pub struct ToolView {
     pub began: Timestamp,
     pub outcome: Option<ToolOutcome>,
     pub output: Option<String>,
+}
+
+impl fmt::Debug for ToolView {
+    /// Without what the tool was told and gave.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ToolView").field("name", &self.name).field("outcome", &self.outcome).finish_non_exhaustive()
+    }
 }
 
 impl CallView {

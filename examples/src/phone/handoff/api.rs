@@ -31,7 +31,7 @@ pub(in crate::phone) fn routes() -> Router<Api> {
         .route("/api/calls/{call}/supervise", post(supervise::begin))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Wish {
     /// A person of the directory.

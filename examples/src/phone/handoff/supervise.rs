@@ -16,7 +16,7 @@ use crate::phone::{
 };
 
 /// Who is to be there, and what they do.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Wish {
     /// A person of the directory.
