@@ -43,7 +43,7 @@ use axum::{
     routing::{get, post},
 };
 use call_session::{
-    call::{CallSummary, Direction, SessionEvent, Status},
+    call::{CallSession, CallSummary, Direction, SessionEvent, Status},
     directory::Directory,
     handoff::TwilioTelephone,
     id::NodeId,
@@ -290,12 +290,17 @@ impl Phone {
     }
 
     async fn drain(&self) {
-        let State { settings, streams, tasks, draining, leave, stop, .. } = &*self.0;
+        let State { settings, streams, live, tasks, draining, leave, stop, .. } = &*self.0;
         let began = Instant::now();
         tracing::info!("no new calls are taken; running ones go to another server, or may end");
         draining.cancel();
         let finished = async {
-            tokio::join!(self.hand_on(), streams.finished(), self.call_off_ringing());
+            // Before anybody here asks for others, so that of two servers that stop neither counts on the other.
+            if let Err(error) = live.drain().await {
+                tracing::warn!(error = %Chain(&error), "other servers could not be told that this one stops");
+            }
+            let noticed = began + settings.limits.drain_notice;
+            tokio::join!(self.hand_on(noticed), streams.finished(), self.call_off_ringing());
         };
         if timeout(settings.limits.drain, finished).await.is_err() {
             tracing::warn!("calls are still running: they are left to another server, or end with an apology");
@@ -308,13 +313,9 @@ impl Phone {
         tracing::info!(all, seconds = began.elapsed().as_secs(), "the calls have ended");
     }
 
-    /// Leaves the calls that run here to other servers, as soon as there are some.
-    async fn hand_on(&self) {
-        let State { settings, streams, live, .. } = &*self.0;
-        let noticed = Instant::now() + settings.limits.drain_notice;
-        if let Err(error) = live.drain().await {
-            tracing::warn!(error = %Chain(&error), "other servers could not be told that this one stops");
-        }
+    /// Leaves the calls that run here to other servers, as soon as there are some, and load balancers have noticed.
+    async fn hand_on(&self, noticed: Instant) {
+        let streams = &self.0.streams;
         // One that takes this server's place may be about to start.
         while self.whose().await != Whose::Others {
             tokio::select! {
@@ -348,7 +349,12 @@ impl Phone {
             for call in page.calls.iter().filter(|call| rings(call)) {
                 // Written down first: whoever picks up meanwhile is hung up on, and one without a name ends when it gets it.
                 let asked = SessionEvent::EndRequested { by: "server".into() };
-                match store::update(&*self.0.store, call.id, |_| vec![asked.clone().at(Timestamp::now())]).await {
+                let propose = |session: &CallSession| match rings(&session.summary) {
+                    true => vec![asked.clone().at(Timestamp::now())],
+                    // Somebody talks on it: that it was called off would end it later, in mid-sentence.
+                    false => vec![],
+                };
+                match store::update(&*self.0.store, call.id, propose).await {
                     Ok(Updated { session, .. }) if rings(&session.summary) => {
                         let Some(sid) = &session.summary.call_sid else { continue };
                         tracing::info!(call = %call.id, "a call that rings is called off: the server stops");
