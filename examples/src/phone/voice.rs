@@ -152,11 +152,12 @@ impl Phone {
         let machine = request.answered_by.as_ref().is_some_and(AnsweredBy::is_machine);
         if self.0.models.are_down() && !machine {
             let updated = store::update(&*self.0.store, call, |_| events.clone()).await;
-            if let Ok(updated) = updated {
-                return self
-                    .down_the_ladder(Leg { call: updated.session.summary, sid, account }, MODEL_DOWN)
-                    .await
-                    .into_response();
+            // One that is to end is hung up on below, as with a model.
+            if let Ok(summary) = updated.map(|updated| updated.session.summary)
+                && !summary.status.is_terminal()
+                && summary.end_requested.is_none()
+            {
+                return self.down_the_ladder(Leg { call: summary, sid, account }, MODEL_DOWN).await.into_response();
             }
         }
         match self.expect(call, events).await {
