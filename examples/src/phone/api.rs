@@ -306,12 +306,9 @@ async fn end(State(api): State<Api>, CallName(call): CallName, body: Bytes) -> R
             tracing::debug!(code = problem.code, "nobody speaks with the caller: it rings, or is with Twilio")
         }
     }
-    // Its name may have come meanwhile; if not, it is called off as soon as it has one, or when it is picked up.
-    let sid = summary.call_sid;
-    if sid.is_none() {
-        return Ok(StatusCode::ACCEPTED);
-    }
-    let Some((client, sid)) = state.rest.as_ref().zip(sid.as_ref()) else {
+    // One without a name is called off as soon as it has one, or when it is picked up.
+    let Some(sid) = &summary.call_sid else { return Ok(StatusCode::ACCEPTED) };
+    let Some(client) = &state.rest else {
         let title = "The call is not here, and Twilio cannot be asked to end it";
         return Err(Problem::new(StatusCode::CONFLICT, "call-not-here", title));
     };

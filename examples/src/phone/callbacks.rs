@@ -17,7 +17,7 @@ use twilio_twiml::{
     webhook::{AnsweringMachine, CallProgress, RecordingProgress, VoiceRequest},
 };
 
-use super::{Phone, ending::hang_up};
+use super::{Phone, dial::is_called_off, ending::hang_up};
 use crate::{
     chain::Chain,
     settings::Machine,
@@ -36,7 +36,16 @@ pub(super) async fn call_status(
     let span = tracing::info_span!("call", call_sid = %progress.call.call_sid);
     async move {
         tracing::debug!(status = progress.call.status.as_str(), "call status");
-        phone.note_all(call, call::progress(&progress, Timestamp::now())).await
+        match phone.hear(call, call::progress(&progress, Timestamp::now())).await {
+            // It may have its name only now. Twilio does not wait for what follows.
+            Ok(Some(summary)) if is_called_off(&summary) => {
+                let tasks = phone.0.tasks.clone();
+                tasks.spawn(async move { phone.call_off_if_asked(&summary).await }.in_current_span());
+            }
+            Ok(_) => {}
+            Err(status) => return status,
+        }
+        StatusCode::NO_CONTENT
     }
     .instrument(span)
     .await

@@ -25,7 +25,7 @@ use twilio_twiml::{
     words::{CallEvent, MachineDetection, RecordingChannels},
 };
 
-use super::Phone;
+use super::{PAGE, Phone, rings};
 use crate::{chain::Chain, settings::Machine};
 
 /// How long a lost call that may be one of several stays open. All callbacks that could tell have come or never will.
@@ -95,7 +95,7 @@ impl Phone {
         match client.calls().create(&request).await {
             Ok(made) => {
                 tracing::info!(call = %id, call_sid = %made.sid, "a call is made");
-                self.bind(client, id, made.sid.clone()).await;
+                self.bind(id, made.sid.clone()).await;
                 Ok(Dialed { call: id, sid: Some(made.sid) })
             }
             Err(error) if error.was_not_processed() => {
@@ -146,23 +146,35 @@ impl Phone {
         request
     }
 
-    /// Whichever comes first, the answer or a callback, names the call; the other says the same. A call whose end was asked
-    /// for while it had no name does not ring on.
-    async fn bind(&self, client: &rest::Client, call: SessionId, sid: CallSid) {
+    /// Whichever comes first, the answer or a callback, names the call; the other says the same.
+    async fn bind(&self, call: SessionId, sid: CallSid) {
         let bound = SessionEvent::Bound { call: sid.clone() };
         let updated = store::update(&*self.0.store, call, |_| vec![bound.clone().at(Timestamp::now())]).await;
         match updated {
-            Ok(updated) if updated.session.summary.end_requested.is_some() => self.call_off(client, call, &sid).await,
-            Ok(_) => {}
+            Ok(updated) => self.call_off_if_asked(&updated.session.summary).await,
             // A callback will say it again.
             Err(error) => tracing::error!(%call, error = %Chain(&error), "the name of a call cannot be kept now"),
         }
     }
 
+    /// A call whose end was asked for while it had no name does not ring on, whoever has named it. One that was picked up
+    /// has an agent, who was told.
+    pub(super) async fn call_off_if_asked(&self, call: &CallSummary) {
+        let named = self.0.rest.as_ref().zip(call.call_sid.as_ref());
+        let Some((client, sid)) = named.filter(|_| is_called_off(call)) else { return };
+        self.call_off(client, call.id, sid).await;
+    }
+
     /// Ends a call that nobody has picked up. Its end was asked for before, so that whoever picks up meanwhile is hung up on.
     pub(super) async fn call_off(&self, client: &rest::Client, call: SessionId, sid: &CallSid) {
-        if let Err(error) = client.call(sid).end().await {
-            return tracing::warn!(%call, error = %Chain(&error), "a call that rings could not be called off");
+        match client.call(sid).end().await {
+            Ok(_) => {}
+            Err(error) if error.problem() == Some(rest::Problem::CallNotInProgress) => {
+                return tracing::debug!(%call, "a call that was called off rings no more");
+            }
+            Err(error) => {
+                return tracing::warn!(%call, error = %Chain(&error), "a call that rings could not be called off");
+            }
         }
         // The callback that says so may find nobody any more.
         if let Err(error) = self.end(call, Status::Canceled, "canceled").await {
@@ -220,10 +232,11 @@ impl Phone {
         if call.call_sid.is_some() || call.status.is_terminal() {
             return Ok(());
         }
-        // Asked before Twilio is: a session that gets its name meanwhile counts, too.
-        let alone = !self.has_a_twin(call).await?;
         let filter = rest::CallFilter::new().to(call.to.clone()).from(call.from.clone());
         let known: Vec<_> = client.calls().list(&filter).take(CANDIDATES).try_collect().await?;
+        // Asked after Twilio was: whoever is dialled meanwhile has a session before Twilio has a call. And before it is asked
+        // whose the calls are: a session that gets its name meanwhile is either seen here without it, or there with it.
+        let alone = !self.has_a_twin(call).await?;
         let mut nobodys = Vec::new();
         for candidate in known {
             let created = candidate.date_created.as_ref().map(|created| created.0);
@@ -238,7 +251,12 @@ impl Phone {
                 self.end(call.id, Status::Failed, "create-lost").await?;
             }
             [sid] if alone => match self.reconcile(client, call.id, sid).await {
-                Ok(()) => tracing::info!(call = %call.id, call_sid = %sid, "a lost call was found"),
+                Ok(()) => {
+                    tracing::info!(call = %call.id, call_sid = %sid, "a lost call was found");
+                    if let Some(found) = self.0.store.summary(call.id).await? {
+                        self.call_off_if_asked(&found).await;
+                    }
+                }
                 Err(error) if taken(&*error) => {}
                 Err(error) => return Err(error),
             },
@@ -251,12 +269,10 @@ impl Phone {
         }
         Ok(())
     }
-}
 
-impl Phone {
     /// Whether another session waits for its name at Twilio that calls the same number from the same.
     async fn has_a_twin(&self, call: &CallSummary) -> Result<bool, store::StoreError> {
-        let mut query = Query::active();
+        let mut query = Query::active().with_limit(PAGE);
         loop {
             let page = self.0.store.query(&query).await?;
             let nameless = page.calls.iter().filter(|other| other.id != call.id && other.call_sid.is_none());
@@ -269,6 +285,11 @@ impl Phone {
             }
         }
     }
+}
+
+/// Whether the end of a call was asked for that nobody has picked up.
+pub(super) fn is_called_off(call: &CallSummary) -> bool {
+    call.end_requested.is_some() && rings(call)
 }
 
 /// Whether Twilio's call may have been created for this session. Twilio's times are whole seconds.
@@ -307,6 +328,17 @@ mod tests {
             let created = (born + SignedDuration::from_secs(seconds)).round(jiff::Unit::Second).unwrap();
             assert_eq!(may_be_of(&call, created - SignedDuration::from_secs(1)), fits, "{seconds} s");
         }
+    }
+
+    #[test]
+    fn only_what_nobody_has_picked_up_is_called_off() {
+        let born: Timestamp = "2026-11-30T09:00:00Z".parse().unwrap();
+        let mut call = CallSummary::new(SessionId::new(), born, NewCall::outbound("+81312345678", "+819012345678"));
+        assert!(!is_called_off(&call), "nobody has asked for its end");
+        call.apply(&SessionEvent::EndRequested { by: "operator".into() }.at(born));
+        assert!(is_called_off(&call));
+        call.apply(&SessionEvent::Answered.at(born));
+        assert!(!is_called_off(&call), "the agent says goodbye");
     }
 
     #[test]
