@@ -1,5 +1,7 @@
 //! What Twilio tells of a call, besides its streams.
 
+use std::time::Duration;
+
 use axum::{
     extract::{Path, State},
     http::StatusCode,
@@ -8,12 +10,15 @@ use axum::{
 use call_session::{
     call::{self, AnsweredBy, Ending, Outcome, SessionEvent, Status},
     id::SessionId,
-    store,
+    store::{self, UpdateError},
 };
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::sleep;
 use tracing::Instrument;
 use twilio_twiml::{
-    rest, twiml,
+    rest,
+    sid::CallSid,
+    twiml,
     webhook::{AnsweringMachine, CallProgress, RecordingProgress, VoiceRequest},
 };
 
@@ -26,6 +31,9 @@ use crate::{
 
 /// How long Twilio may repeat what it has told.
 const TOLD_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// The pauses before a machine that could not be left is left again.
+const MACHINE_AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// What has become of a call. Callbacks come late, twice and in any order; the session sorts that out.
 pub(super) async fn call_status(
@@ -81,7 +89,8 @@ pub(super) async fn machine(
         }
         let phone = phone.clone();
         // Twilio does not wait for what follows.
-        phone.0.tasks.clone().spawn(async move { phone.meet_machine(call, by).await }.in_current_span());
+        let sid = callback.call_sid;
+        phone.0.tasks.clone().spawn(async move { phone.meet_machine(call, &sid, by).await }.in_current_span());
         StatusCode::NO_CONTENT
     }
     .instrument(span)
@@ -133,35 +142,67 @@ pub(super) async fn voicemail_left(
 }
 
 impl Phone {
-    /// A machine listens: it gets the message, or nobody.
-    async fn meet_machine(&self, call: SessionId, by: AnsweredBy) {
+    /// A machine listens: it gets the message, or nobody. Nobody else will see to it, so that what fails is tried again; and
+    /// rather than talking to a machine for the rest of the call, the agent hangs up.
+    async fn meet_machine(&self, call: SessionId, sid: &CallSid, by: AnsweredBy) {
         let Some(client) = &self.0.rest else {
             return tracing::warn!("a machine cannot be left: Twilio's API cannot be asked without TWILIO_ACCOUNT_SID");
         };
+        for pause in MACHINE_AGAIN {
+            match self.leave_machine(client, call, sid, by).await {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(error = %Chain(&error), "a machine could not be left yet"),
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.0.stop.cancelled() => break,
+            }
+        }
+        let Err(error) = self.leave_machine(client, call, sid, by).await else { return };
+        tracing::error!(error = %Chain(&error), "a machine gets no message, and is hung up on");
+        if let Err(error) = told_to_line(client.call(sid).end().await) {
+            tracing::error!(error = %Chain(&error), "a machine could not be hung up on");
+        }
+    }
+
+    async fn leave_machine(
+        &self,
+        client: &rest::Client,
+        call: SessionId,
+        sid: &CallSid,
+        by: AnsweredBy,
+    ) -> Result<(), NotLeft> {
         // The stream ends because of us, which is not the caller's end of the conversation.
         let updated = store::update(&*self.0.store, call, |session| {
             let stream = session.summary.attachment().map(|attachment| attachment.stream);
             let detached = |stream| SessionEvent::StreamDetached { stream, cause: "machine".into(), orderly: true };
             stream.map(detached).into_iter().map(|event| event.at(Timestamp::now())).collect()
         });
-        let sid = match updated.await {
-            Ok(updated) => updated.session.summary.call_sid,
-            Err(error) => return tracing::error!(error = %Chain(&error), "a machine cannot be left"),
-        };
-        let Some(sid) = sid else { return };
+        updated.await?;
         let message = by == AnsweredBy::Machine && self.0.settings.machine == Machine::Message;
-        let done = if message {
+        let answer = if message {
             let url = self.0.settings.public_url.webhook(&format!("/api/twilio/voicemail/{call}"));
-            client.call(&sid).redirect(url).await
+            client.call(sid).redirect(url).await
         } else {
-            client.call(&sid).end().await
+            client.call(sid).end().await
         };
-        match done {
-            Ok(_) => {}
-            Err(error) if error.problem() == Some(rest::Problem::CallNotInProgress) => {
-                tracing::debug!("the machine has hung up");
-            }
-            Err(error) => tracing::error!(error = %Chain(&error), "a machine could not be left"),
-        }
+        Ok(told_to_line(answer)?)
+    }
+}
+
+/// Why a machine was not left.
+#[derive(Debug, thiserror::Error)]
+enum NotLeft {
+    #[error("that a stream is left cannot be kept")]
+    Update(#[from] UpdateError),
+    #[error("Twilio does not do what it is asked")]
+    Twilio(#[from] rest::Error),
+}
+
+/// A line that is gone needs to be told nothing.
+fn told_to_line(answer: Result<rest::Call, rest::Error>) -> Result<(), rest::Error> {
+    match answer {
+        Err(error) if error.problem() != Some(rest::Problem::CallNotInProgress) => Err(error),
+        _ => Ok(()),
     }
 }
