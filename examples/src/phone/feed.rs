@@ -24,7 +24,7 @@ use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
 use realtime_bridge::media::twilio::upgrade::{self, Upgrade};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{self, Message, protocol::Role},
@@ -171,8 +171,8 @@ enum Next {
     Now,
     /// When there is news.
     News,
-    /// After a while: the store failed.
-    Later,
+    /// At this time: the store failed.
+    Later(Instant),
 }
 
 impl Next {
@@ -180,7 +180,7 @@ impl Next {
         match self {
             Self::Now => {}
             Self::News => store.feed_moved(position).await,
-            Self::Later => sleep(AGAIN).await,
+            Self::Later(at) => sleep_until(at).await,
         }
     }
 }
@@ -215,8 +215,10 @@ async fn listen(feed: Feed, socket: Upgrade, mut position: Position, resumes: bo
         }
         match page(&*feed.store, position, present).await {
             Ok(Some(page)) => {
-                for message in &page.messages {
-                    send(&mut socket, Message::text(serde_json::to_string(message)?)).await?;
+                // A slow listener takes its time for each message; a server that stops does not wait for them all.
+                match feed.stop.run_until_cancelled(tell(&mut socket, &page.messages)).await {
+                    Some(told) => told?,
+                    None => continue,
                 }
                 (position, next) = (page.end, Next::Now);
                 present |= page.is_last;
@@ -224,10 +226,20 @@ async fn listen(feed: Feed, socket: Upgrade, mut position: Position, resumes: bo
             Ok(None) => (next, present) = (Next::News, true),
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "the feed cannot be read now");
-                next = Next::Later;
+                next = Next::Later(Instant::now() + AGAIN);
             }
         }
     }
+}
+
+async fn tell<S>(socket: &mut WebSocketStream<S>, messages: &[Told]) -> Result<(), Over>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    for message in messages {
+        send(socket, Message::text(serde_json::to_string(message)?)).await?;
+    }
+    Ok(())
 }
 
 async fn send<S>(socket: &mut WebSocketStream<S>, message: Message) -> Result<(), Over>
