@@ -7,9 +7,9 @@ use call_session::{
     id::SessionId,
     live::{Command, Live, Reply, SendError},
 };
-use twilio_twiml::rest::PauseBehavior;
+use twilio_twiml::rest::{PauseBehavior, Problem as TwilioProblem};
 
-use super::{Phone, Problem};
+use super::{Phone, Problem, api};
 use crate::chain::Chain;
 
 /// How long another server may take to answer.
@@ -21,27 +21,37 @@ impl Phone {
         tell(&self.0.live, call, command).await
     }
 
+    /// The same for a call that is told so by another server.
+    pub(super) async fn obey_record(&self, call: SessionId, goes_on: bool) -> Reply {
+        self.record(call, goes_on).await.map_or_else(|problem| Reply::refused(problem.code), |()| Reply::Ok)
+    }
+
     /// Has Twilio's recording leave out what follows, or go on.
-    pub(super) async fn record(&self, call: SessionId, goes_on: bool) -> Reply {
-        let Some(client) = &self.0.rest else { return Reply::refused("no-account") };
-        let sid = match self.0.store.summary(call).await {
-            Ok(Some(summary)) => summary.call_sid,
-            Ok(None) => None,
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "a call cannot be looked up");
-                return Reply::refused("store-unavailable");
-            }
+    pub(super) async fn record(&self, call: SessionId, goes_on: bool) -> Result<(), Problem> {
+        let not_recorded = || {
+            let title = "There is no recording that can be paused or resumed now";
+            Problem::new(StatusCode::CONFLICT, "not-recorded", title)
         };
-        let Some(sid) = sid else { return Reply::refused("no-call") };
+        let summary = self.look_up(call).await?;
+        if summary.status.is_terminal() {
+            return Err(Problem::over());
+        }
+        let Some(client) = &self.0.rest else {
+            let title = "Recordings can be paused only with TWILIO_ACCOUNT_SID";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-account", title));
+        };
+        let Some(sid) = summary.call_sid else { return Err(not_recorded()) };
         let recording = client.call(&sid).current_recording();
         // Silence keeps the file as long as the call, so that times in it stay true.
         let done = if goes_on { recording.resume().await } else { recording.pause(PauseBehavior::Silence).await };
         match done {
-            Ok(_) => Reply::Ok,
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "a recording cannot be paused or resumed");
-                Reply::refused("twilio-refused")
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(error.problem(), Some(TwilioProblem::NotFound | TwilioProblem::CallNotInProgress)) =>
+            {
+                Err(not_recorded())
             }
+            Err(error) => Err(api::twilio(&error)),
         }
     }
 }

@@ -288,8 +288,8 @@ impl Phone {
     async fn obey(&self, call: SessionId, handle: &CallHandle) -> Infallible {
         let own = |command: Command| async move {
             match command {
-                Command::PauseRecording => self.record(call, false).await,
-                Command::ResumeRecording => self.record(call, true).await,
+                Command::PauseRecording => self.obey_record(call, false).await,
+                Command::ResumeRecording => self.obey_record(call, true).await,
                 Command::Custom { name, value } => self.obey_handoff(call, handle, &name, &value).await,
                 _ => Reply::refused("unknown"),
             }
