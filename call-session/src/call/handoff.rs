@@ -1,8 +1,8 @@
 //! What happens when the caller is handed to a person, as it is kept.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use twilio_twiml::sid::{CallSid, ConferenceSid};
 
@@ -234,6 +234,9 @@ pub struct Handoff {
     pub heard: Option<(ConferenceSid, u32)>,
     /// Conferences before that one.
     pub past: Vec<ConferenceSid>,
+    /// How long caller and persons heard each other in the handoffs of the call before this one.
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    pub earlier: SignedDuration,
 }
 
 impl fmt::Debug for Handoff {
@@ -254,6 +257,7 @@ impl Handoff {
     /// A handoff that begins. Of the one before it has what is known of the caller, who may still be on the way back.
     pub(super) fn new(at: Timestamp, plan: HandoffPlan, by: &str, reason: &str, before: Option<Self>) -> Self {
         let same_room = before.as_ref().is_some_and(|it| it.plan.route == Route::Room) && plan.route == Route::Room;
+        let earlier = before.as_ref().map_or(SignedDuration::ZERO, |before| before.talked(at));
         let known = before.map(|before| (before.caller, before.caller_since, before.heard, before.past));
         let (caller, caller_since, heard, past) = known.unwrap_or((Whereabouts::Agent, at, None, Vec::new()));
         let caller = match caller {
@@ -277,7 +281,21 @@ impl Handoff {
             told: false,
             heard,
             past,
+            earlier,
         }
+    }
+
+    /// How long the caller and persons have heard each other by now, in all the call's handoffs up to this one.
+    #[must_use]
+    pub fn with_persons(&self, now: Timestamp) -> Duration {
+        self.talked(now).try_into().unwrap_or_default()
+    }
+
+    fn talked(&self, now: Timestamp) -> SignedDuration {
+        let until = self.ended.as_ref().map_or(now, |(at, _)| *at);
+        let this = self.connected.map_or(SignedDuration::ZERO, |connected| until.duration_since(connected));
+        // Clocks of several servers tell these times.
+        self.earlier.saturating_add(this.max(SignedDuration::ZERO))
     }
 
     /// It has begun and not ended.

@@ -141,7 +141,7 @@ pub struct ServerArguments {
     /// [default: 4]
     #[arg(long, env = "MODEL_WAIT", value_name = "SECONDS")]
     pub model_wait: Option<String>,
-    /// Seconds after which a call is brought to its end. [default: 1800]
+    /// Seconds after which the agent brings a call to its end, those with a person not counted. [default: 1800]
     #[arg(long, env = "MAX_CALL", value_name = "SECONDS")]
     pub max_call: Option<String>,
     /// Seconds that nobody says anything before the agent asks whether the caller is still there. [default: 10]

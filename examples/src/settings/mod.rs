@@ -132,7 +132,8 @@ pub struct Limits {
     pub stream_wait: Duration,
     /// From the media stream to a model session that is ready. Default: 4 s: the caller hears nothing meanwhile.
     pub model_wait: Duration,
-    /// The longest call. Default: 30 minutes.
+    /// How long a caller may have the agent, from when the call was answered; what they have with persons is not counted.
+    /// One who comes back later has 30 s for a goodbye. Default: 30 minutes.
     pub max_call: Duration,
     /// How long nobody says anything before the agent asks whether the caller is still there. Default: 10 s.
     pub idle: Duration,
