@@ -252,7 +252,7 @@ impl Phone {
         let carrying = watch(recorder, local, bridge);
         let (report, latencies) = tokio::select! {
             carried = carrying => carried,
-            never = self.obey(local.call, &handle) => match never {},
+            never = self.obey(local, &handle) => match never {},
         };
         let reason = &report.reason;
         let (cause, orderly) = match (reason, local.why_left()) {
@@ -285,7 +285,8 @@ impl Phone {
 
     /// Other servers may tell the call what to do. That they cannot reach it does not keep it from talking; it is tried again
     /// until they can.
-    async fn obey(&self, call: SessionId, handle: &CallHandle) -> Infallible {
+    async fn obey(&self, local: &LocalStream, handle: &CallHandle) -> Infallible {
+        let call = local.call;
         let own = |command: Command| async move {
             match command {
                 Command::PauseRecording => self.obey_record(call, false).await,
@@ -294,7 +295,7 @@ impl Phone {
                 _ => Reply::refused("unknown"),
             }
         };
-        let mut held = self.seize(call).await;
+        let mut held = self.seize(local).await;
         loop {
             match serve(&mut held, handle, own).await {
                 Served::CallOver => return pending().await,
@@ -306,15 +307,26 @@ impl Phone {
     }
 
     /// The audio is here, so whoever had the call before has it no more.
-    async fn seize(&self, call: SessionId) -> Held {
-        let mut pause = SEIZE_AGAIN.0;
+    async fn seize(&self, local: &LocalStream) -> Held {
+        let (mut pause, mut newest) = (SEIZE_AGAIN.0, true);
         loop {
-            match self.0.live.seize(call).await {
-                Ok(held) => return held,
-                Err(error) => tracing::warn!(error = %Chain(&error), "other servers cannot reach the call yet"),
+            if newest {
+                match self.0.live.seize(local.call).await {
+                    Ok(held) => return held,
+                    Err(error) => tracing::warn!(error = %Chain(&error), "other servers cannot reach the call yet"),
+                }
             }
             sleep(pause).await;
             pause = SEIZE_AGAIN.1.min(pause * 2);
+            // Another server may have the caller by now, which is not to lose the call to a stream that is over.
+            newest = match self.0.store.summary(local.call).await {
+                Ok(Some(call)) if call.attachments.last().is_some_and(|last| last.stream == local.id) => true,
+                Ok(_) => return self.regain(local.call).await,
+                Err(error) => {
+                    tracing::debug!(error = %Chain(&error), "nobody knows whether there is a newer stream");
+                    false
+                }
+            };
         }
     }
 
