@@ -154,7 +154,8 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
     }
 
     /// Opens another session when one is lost or nears its limit, and keeps the caller meanwhile: see
-    /// [`Recovery`](crate::relay::Recovery). Where the provider has the line a lost session still ends the bridge.
+    /// [`Recovery`](crate::relay::Recovery). Where the provider has the line a lost session still ends the bridge. The
+    /// endpoints that gave the call its session know which of them did; of others nobody is blamed for its loss.
     #[must_use]
     pub fn with_endpoints(self, endpoints: Endpoints<S>) -> Self
     where

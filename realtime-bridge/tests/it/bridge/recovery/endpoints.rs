@@ -9,7 +9,7 @@ use realtime_bridge::{
     },
     relay::{EndReason, GapFiller, Recovery},
 };
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::{
     super::{Call, MS, S, quiet, settle},
@@ -186,6 +186,37 @@ async fn the_endpoint_of_the_session_is_to_blame_and_not_that_of_the_next() {
     std::mem::replace(&mut call.model, next).fail(dead());
     settle().await;
     assert!(healths[0].is_open() && !healths[1].is_open());
+    answer(&mut call).await;
+    call.hang_up().await;
+}
+
+/// A call whose session the second endpoint has given, as the first is known to be down.
+async fn call_from_second() -> (Call, MemoryProvider, MemoryProvider, [EndpointHealth; 2]) {
+    let (endpoints, healths, [first, second]) = two();
+    (0..2).for_each(|_| healths[0].failed());
+    let (call, second) = call_with(quiet(), endpoints, second).await;
+    (call, first, second, healths)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gave_the_first_session_is_to_blame_for_it() {
+    let (mut call, mut first, _second, healths) = call_from_second().await;
+    healths[1].failed();
+    call.model.caller_says("Hello?").await;
+    // It stalls.
+    call.model = timeout(10 * S, first.accept()).await.expect("the other is asked first").unwrap();
+    answer(&mut call).await;
+    assert!(healths[1].is_open() && !healths[0].is_open());
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gave_the_first_session_is_hopeless_when_it_refuses_for_good() {
+    let (mut call, mut first, _second, _) = call_from_second().await;
+    let quota = ProviderError::new("insufficient_quota", "insufficient_quota", "You exceeded your quota.");
+    call.model.caller_says("Hello?").await;
+    call.model.error(quota).await;
+    call.model = timeout(10 * S, first.accept()).await.expect("the other is asked").unwrap();
     answer(&mut call).await;
     call.hang_up().await;
 }
