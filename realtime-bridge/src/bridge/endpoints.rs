@@ -104,7 +104,7 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
 
     /// Opens a session with the first endpoint that gives one. Those that are known to be down are not asked, unless all
     /// are. Give these endpoints to the [bridge](crate::bridge::Bridge::with_endpoints) with the session: they know which
-    /// of them is to blame should it be lost.
+    /// of them is to blame should it be lost, and which works once something is heard of it.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
             let endpoint = &self.list[dialler.next];
             let error = match endpoint.client.connect(&endpoint.config).await {
                 Ok(session) => {
-                    endpoint.health.succeeded();
+                    // Whether it gives answers is to be seen.
                     self.connected = Some(dialler.next);
                     return Ok(session);
                 }

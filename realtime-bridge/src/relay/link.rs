@@ -245,6 +245,7 @@ impl Relay {
         if endpoints > 0 && self.playout.elsewhere.is_none() {
             let kept = Kept::new(self.model_input, self.config.recovery.caller_kept);
             self.link.dialling = Some(Dialling { endpoints, seed, kept });
+            self.link.proven = false;
         }
         self
     }

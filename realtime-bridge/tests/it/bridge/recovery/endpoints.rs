@@ -220,3 +220,38 @@ async fn who_gave_the_first_session_is_hopeless_when_it_refuses_for_good() {
     answer(&mut call).await;
     call.hang_up().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_connects_and_stalls_stays_known_to_be_down() {
+    let (endpoints, healths, [first, mut second]) = two();
+    (0..2).for_each(|_| healths[0].failed());
+    sleep(10 * S).await;
+    // This call is the probe.
+    let (mut call, _first) = call_with(quiet(), endpoints, first).await;
+    assert!(healths[0].is_open());
+    call.model.caller_says("Hello?").await;
+    call.model = second.accept().await.unwrap();
+    let since = Instant::now();
+    answer(&mut call).await;
+    tokio::time::sleep_until(since + 19 * S).await;
+    assert!(healths[0].is_open(), "the pause is twice as long");
+    tokio::time::sleep_until(since + 20 * S).await;
+    assert!(!healths[0].is_open());
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_which_nothing_is_heard_gives_way_to_another() {
+    let (endpoints, healths, [first, _second]) = two();
+    (0..2).for_each(|_| healths[0].failed());
+    sleep(10 * S).await;
+    let (call, first) = call_with(quiet(), endpoints.clone(), first).await;
+    settle().await;
+    call.hang_up().await;
+    sleep(10 * S).await;
+    let (mut call, _first) = call_with(quiet(), endpoints, first).await;
+    call.model.say(None, "Good morning.", S).await;
+    call.until("agent-silent").await;
+    assert!(!healths[0].is_open());
+    call.hang_up().await;
+}
