@@ -42,7 +42,8 @@ use crate::{
     media::{MediaError, MediaEvent, MediaTransport},
     realtime::{PlaybackOwner, RealtimeSession, SessionError, TurnOwner},
     relay::{
-        BargeIn, CallCommand, CallConfig, CallUpdate, ConversationMemory, EndReason, LinkAction, Relay, ToolAction,
+        Again, BargeIn, CallCommand, CallConfig, CallUpdate, ConversationMemory, EndReason, LinkAction, Relay,
+        ToolAction,
     },
     tool::{ToolJournal, ToolSet},
 };
@@ -419,6 +420,9 @@ impl<M: MediaTransport, S: RealtimeSession + 'static> Driver<M, S> {
                         self.model_writes = Writes::default();
                     }
                     LinkAction::Proven => dialler.proven(),
+                    LinkAction::Open if dialler.is_hopeless() => {
+                        self.relay.handle_session_failed(now.into_std(), Again::Never);
+                    }
                     LinkAction::Open => dialler.open(now),
                     LinkAction::Switch => {
                         dialler.switched();

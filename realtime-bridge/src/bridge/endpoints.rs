@@ -220,6 +220,11 @@ impl<S: RealtimeSession + 'static> Dialler<S> {
         self.from = self.next;
     }
 
+    /// No session of this call will ever work anywhere.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.tries.iter().all(|tries| tries.hopeless)
+    }
+
     /// Begins an attempt; one that is under way is given up.
     pub(super) fn open(&mut self, now: Instant) {
         self.choose(now);

@@ -312,6 +312,11 @@ impl Relay {
                     return self.model_unreachable(now);
                 }
             }
+            State::Rotating { .. } if again == Again::Never => {
+                // It goes on as long as it can.
+                self.next_session = None;
+                self.link.state = State::Up;
+            }
             State::Rotating { ready, retry, .. } => {
                 self.next_session = None;
                 *ready = false;

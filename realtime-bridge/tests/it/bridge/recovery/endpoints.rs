@@ -24,6 +24,10 @@ fn dead() -> SessionError {
     SessionError::Closed(CloseReason::new(Some(1011), "down"))
 }
 
+fn quota() -> ProviderError {
+    ProviderError::new("insufficient_quota", "insufficient_quota", "You exceeded your quota.")
+}
+
 /// Two endpoints, the health of each, and where the sessions of each are opened.
 fn two() -> (Endpoints<MemorySession>, [EndpointHealth; 2], [MemoryProvider; 2]) {
     let health = || EndpointHealth::new(BreakerConfig::default().with_failures(2, 60 * S).with_share(0.0));
@@ -213,9 +217,8 @@ async fn who_gave_the_first_session_is_to_blame_for_it() {
 #[tokio::test(start_paused = true)]
 async fn who_gave_the_first_session_is_hopeless_when_it_refuses_for_good() {
     let (mut call, mut first, _second, _) = call_from_second().await;
-    let quota = ProviderError::new("insufficient_quota", "insufficient_quota", "You exceeded your quota.");
     call.model.caller_says("Hello?").await;
-    call.model.error(quota).await;
+    call.model.error(quota()).await;
     call.model = timeout(10 * S, first.accept()).await.expect("the other is asked").unwrap();
     answer(&mut call).await;
     call.hang_up().await;
@@ -253,5 +256,34 @@ async fn a_probe_of_which_nothing_is_heard_gives_way_to_another() {
     call.model.say(None, "Good morning.", S).await;
     call.until("agent-silent").await;
     assert!(!healths[0].is_open());
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_where_no_session_will_ever_work() {
+    let (mut call, mut provider) = call(quiet()).await;
+    let since = Instant::now();
+    call.model.caller_says("Hello?").await;
+    call.model.error(quota()).await;
+    let report = call.over("model-unreachable").await;
+    assert!(since.elapsed() <= 2 * MS, "the caller waited for {:?}", since.elapsed());
+    let EndReason::ModelUnreachable { cause, .. } = report.reason else { unreachable!() };
+    assert!(matches!(&*cause, EndReason::ModelRefused(error) if *error == quota()));
+    assert!(provider.accept().await.is_none(), "another session was opened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_none_will_ever_follow_is_used_to_its_end() {
+    let (endpoints, _, [first, mut second]) = two();
+    let (mut call, mut first) = call_with(quiet(), endpoints, first).await;
+    let never = || ConnectScript::Fail(ConnectError::Status { status: 401, retry_after: None });
+    [&first, &second].into_iter().for_each(|provider| provider.script(never()));
+    sleep(15 * 60 * S).await;
+    let asked = async {
+        tokio::select! { _ = first.accept() => {}, _ = second.accept() => {} }
+    };
+    assert!(timeout(S, asked).await.is_err(), "they were asked again");
+    call.model.say(None, "Good morning.", S).await;
+    call.until("agent-silent").await;
     call.hang_up().await;
 }
