@@ -350,7 +350,7 @@ impl Relay {
         let pause = if attempts.is_multiple_of(endpoints) { self.link.pause(rounds) } else { Duration::ZERO };
         let retry = (!pause.is_zero()).then(|| now + pause);
         let limit = now + self.link.recovery.budget.saturating_sub(waited);
-        let silent_since = self.silent_since(now);
+        let silent_since = self.silent_since(now, owed);
         let down = Down { since: now, cause, limit, attempts, rounds, retry, silent_since, filled: false };
         self.link.state = State::Down(down);
         if attempts >= FRUITLESS * endpoints || limit <= now {
@@ -553,10 +553,11 @@ impl Relay {
     }
 
     /// Since when the line has been silent: a model that owed an answer may have been lost long before it was given up.
-    fn silent_since(&mut self, now: Instant) -> Option<Instant> {
+    /// Where nothing was owed, the caller waits from now on.
+    fn silent_since(&mut self, now: Instant, owed: bool) -> Option<Instant> {
         let silent = self.playout.is_silent(now) && !self.playout.has_hold_tone() && self.started.is_some();
-        let speaks = self.caller.is_speaking();
-        silent.then(|| if speaks { now } else { self.timers.quiet_at().unwrap_or(now).min(now) })
+        let waits = owed && !self.caller.is_speaking();
+        silent.then(|| if !waits { now } else { self.timers.quiet_at().unwrap_or(now).min(now) })
     }
 
     /// The silence of the gap is filled, once it has lasted.

@@ -177,6 +177,24 @@ async fn a_silence_counts_from_where_it_began() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_silence_in_which_nobody_waits_counts_for_nothing() {
+    let config = quiet().with_recovery(Recovery::default().with_filler(GapFiller::HoldTone, 800 * MS));
+    let (mut call, mut provider) = call(config).await;
+    provider.script(ConnectScript::AnswerAfter(3 * S));
+    call.model.caller_says("Hello?").await;
+    call.model.say(None, "Good morning.", S).await;
+    sleep(60 * S).await;
+    let heard = call.caller.heard_total();
+    call.model.error(ProviderError::new("invalid_request_error", "session_expired", "over")).await;
+    sleep(700 * MS).await;
+    assert_eq!(call.caller.heard_total(), heard, "the gap has hardly begun");
+    sleep(500 * MS).await;
+    assert!(call.caller.heard_total() > heard);
+    call.model = provider.accept().await.unwrap();
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_endpoint_of_the_session_is_to_blame_and_not_that_of_the_next() {
     let (mut call, first, mut second, healths) = call_to_two().await;
     first.script(ConnectScript::Fail(ConnectError::Timeout { limit: S, waiting_for: "anything" }));
