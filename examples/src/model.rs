@@ -50,10 +50,14 @@ pub enum Unavailable {
 /// A session that is open, or being opened, and waits for its call. Dropping it closes the session.
 pub struct PreparedSession<S> {
     wanted: oneshot::Sender<Reply<S>>,
+    /// As they were before they were asked.
     endpoints: Endpoints<S>,
 }
 
-type Reply<S> = oneshot::Sender<Result<S, ConnectError>>;
+/// A session, and the endpoints that gave it, which know which of them did.
+type Opened<S> = Result<(S, Endpoints<S>), ConnectError>;
+
+type Reply<S> = oneshot::Sender<Opened<S>>;
 
 impl<S: RealtimeSession + 'static> PreparedSession<S> {
     /// Begins to open a session with the first of these endpoints that gives one, in a task of `tasks`; how they do counts
@@ -64,7 +68,8 @@ impl<S: RealtimeSession + 'static> PreparedSession<S> {
         Self { wanted, endpoints }
     }
 
-    /// The session, for the call that has come. Waits at most this long until it is ready.
+    /// The session, for the call that has come, with the endpoints to give to its bridge. Waits at most this long until it
+    /// is ready.
     ///
     /// # Errors
     ///
@@ -73,7 +78,7 @@ impl<S: RealtimeSession + 'static> PreparedSession<S> {
     /// # Cancel safety
     ///
     /// Dropping the future closes the session.
-    pub async fn adopt(self, limit: Duration) -> Result<S, Unavailable> {
+    pub async fn adopt(self, limit: Duration) -> Result<(S, Endpoints<S>), Unavailable> {
         let (reply, session) = oneshot::channel();
         if self.wanted.send(reply).is_err() {
             return Err(Unavailable::Expired);
@@ -105,7 +110,7 @@ async fn hold<S: RealtimeSession + 'static>(
     let deadline = Instant::now() + keep;
     let mut reply: Option<Reply<S>> = None;
     let opened = {
-        let mut opening = pin!(open(&endpoints));
+        let mut opening = pin!(open(endpoints));
         loop {
             tokio::select! {
                 opened = &mut opening => break opened,
@@ -125,7 +130,7 @@ async fn hold<S: RealtimeSession + 'static>(
         Some(reply) => reply.send(opened).err(),
         None => Some(opened),
     };
-    if let Some(Ok(session)) = unwanted {
+    if let Some(Ok((session, _))) = unwanted {
         tracing::info!("the media stream did not come: the model session is closed");
         close(session).await;
     }
@@ -139,12 +144,12 @@ async fn given_up<T>(reply: &mut Option<oneshot::Sender<T>>) {
     }
 }
 
-async fn open<S: RealtimeSession + 'static>(endpoints: &Endpoints<S>) -> Result<S, ConnectError> {
+async fn open<S: RealtimeSession + 'static>(mut endpoints: Endpoints<S>) -> Opened<S> {
     let mut wait = BACK_OFF;
     let mut attempt = 1;
     loop {
         let error = match endpoints.connect().await {
-            Ok(session) => return Ok(session),
+            Ok(session) => return Ok((session, endpoints)),
             Err(error) => error,
         };
         let again = error.retryable() && attempt < ATTEMPTS;
@@ -182,7 +187,7 @@ mod tests {
         let (client, mut provider) = MemoryClient::new();
         let prepared = prepare(client);
         let mut model = provider.accept().await.unwrap();
-        let session = prepared.adopt(KEEP).await.unwrap();
+        let (session, _) = prepared.adopt(KEEP).await.unwrap();
         drop(session);
         assert_eq!(model.recv().await, None);
     }

@@ -42,7 +42,8 @@ use crate::{
     media::{MediaError, MediaEvent, MediaTransport},
     realtime::{PlaybackOwner, RealtimeSession, SessionError, TurnOwner},
     relay::{
-        BargeIn, CallCommand, CallConfig, CallUpdate, ConversationMemory, EndReason, LinkAction, Relay, ToolAction,
+        Again, BargeIn, CallCommand, CallConfig, CallUpdate, ConversationMemory, EndReason, LinkAction, Relay,
+        ToolAction,
     },
     tool::{ToolJournal, ToolSet},
 };
@@ -154,7 +155,8 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
     }
 
     /// Opens another session when one is lost or nears its limit, and keeps the caller meanwhile: see
-    /// [`Recovery`](crate::relay::Recovery). Where the provider has the line a lost session still ends the bridge.
+    /// [`Recovery`](crate::relay::Recovery). Where the provider has the line a lost session still ends the bridge. The
+    /// endpoints that gave the call its session know which of them did; of others nobody is blamed for its loss.
     #[must_use]
     pub fn with_endpoints(self, endpoints: Endpoints<S>) -> Self
     where
@@ -418,6 +420,9 @@ impl<M: MediaTransport, S: RealtimeSession + 'static> Driver<M, S> {
                         self.model_writes = Writes::default();
                     }
                     LinkAction::Proven => dialler.proven(),
+                    LinkAction::Open if dialler.is_hopeless() => {
+                        self.relay.handle_session_failed(now.into_std(), Again::Never);
+                    }
                     LinkAction::Open => dialler.open(now),
                     LinkAction::Switch => {
                         dialler.switched();

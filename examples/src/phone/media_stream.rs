@@ -203,8 +203,8 @@ impl Phone {
                 return without_store(recorder, local).await;
             }
         }
-        let session = match session.adopt(state.settings.limits.model_wait).await {
-            Ok(session) => session,
+        let (session, endpoints) = match session.adopt(state.settings.limits.model_wait).await {
+            Ok(opened) => opened,
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "there is no model for the caller, who hears an apology");
                 let asks = without_model(recorder, local).await;
@@ -235,7 +235,7 @@ impl Phone {
         let config = config.with_idle(Some(Idle::new(state.settings.limits.idle, Idle::default().nudges)));
         let bridge = match Bridge::with_config(line, session, config) {
             Ok(bridge) => bridge
-                .with_endpoints(self.endpoints(&kept.summary))
+                .with_endpoints(endpoints)
                 .with_tools(self.tools(local.call))
                 .with_memory(kept.memory(MemoryLimits::default())),
             Err(error) => {

@@ -18,7 +18,7 @@ use crate::relay::{Again, EndReason};
 /// Where the sessions of a call come from: one endpoint, and others for when it fails.
 ///
 /// An endpoint is a client with the configuration of its sessions. Calls may share the clients and the
-/// [health](EndpointHealth) of each.
+/// [health](EndpointHealth) of each; each call has a clone of its own, which knows what gave the call its session.
 ///
 /// ```
 /// use realtime_bridge::{
@@ -30,7 +30,7 @@ use crate::relay::{Again, EndReason};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let ((first, _provider), (second, _other)) = (MemoryClient::new(), MemoryClient::new());
 /// let health = EndpointHealth::default();
-/// let endpoints = Endpoints::new(first, SessionConfig::default())
+/// let mut endpoints = Endpoints::new(first, SessionConfig::default())
 ///     .with_health(health.clone())
 ///     .or(second, SessionConfig::default());
 /// // The first session of a call; the bridge opens the others.
@@ -41,6 +41,8 @@ use crate::relay::{Again, EndReason};
 /// ```
 pub struct Endpoints<S> {
     list: Arc<[Endpoint<S>]>,
+    /// The endpoint that gave the last session; `None` where it is not known.
+    connected: Option<usize>,
 }
 
 struct Endpoint<S> {
@@ -57,7 +59,7 @@ impl<S> Clone for Endpoint<S> {
 
 impl<S> Clone for Endpoints<S> {
     fn clone(&self) -> Self {
-        Self { list: Arc::clone(&self.list) }
+        Self { list: Arc::clone(&self.list), connected: self.connected }
     }
 }
 
@@ -71,7 +73,7 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
     /// One endpoint, with a health of its own.
     #[must_use]
     pub fn new(client: impl RealtimeClient<Session = S> + 'static, config: SessionConfig) -> Self {
-        Self { list: Arc::new([Endpoint::new(client, config)]) }
+        Self { list: Arc::new([Endpoint::new(client, config)]), connected: None }
     }
 
     /// Adds an endpoint that is tried when those before it fail: another model, region or provider. Its sessions must
@@ -79,7 +81,7 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
     #[must_use]
     pub fn or(self, client: impl RealtimeClient<Session = S> + 'static, config: SessionConfig) -> Self {
         let list = self.list.iter().cloned().chain([Endpoint::new(client, config)]).collect();
-        Self { list }
+        Self { list, ..self }
     }
 
     /// Shares the health of the endpoint that was added last.
@@ -90,7 +92,8 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
             let health = if index == last { health.clone() } else { endpoint.health.clone() };
             Endpoint { health, ..endpoint.clone() }
         };
-        Self { list: self.list.iter().enumerate().map(share).collect() }
+        let list = self.list.iter().enumerate().map(share).collect();
+        Self { list, ..self }
     }
 
     /// Whether all endpoints are known to be down, so that a new call should go to a person instead. Never waits.
@@ -100,7 +103,8 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
     }
 
     /// Opens a session with the first endpoint that gives one. Those that are known to be down are not asked, unless all
-    /// are.
+    /// are. Give these endpoints to the [bridge](crate::bridge::Bridge::with_endpoints) with the session: they know which
+    /// of them is to blame should it be lost, and which works once something is heard of it.
     ///
     /// # Errors
     ///
@@ -109,8 +113,9 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
     /// # Cancel safety
     ///
     /// Dropping the future closes whatever was opened.
-    pub async fn connect(&self) -> Result<S, ConnectError> {
+    pub async fn connect(&mut self) -> Result<S, ConnectError> {
         let mut dialler = Dialler::new(self.clone());
+        self.connected = None;
         let mut asked = 0;
         loop {
             let now = Instant::now();
@@ -118,7 +123,8 @@ impl<S: RealtimeSession + 'static> Endpoints<S> {
             let endpoint = &self.list[dialler.next];
             let error = match endpoint.client.connect(&endpoint.config).await {
                 Ok(session) => {
-                    endpoint.health.succeeded();
+                    // Whether it gives answers is to be seen.
+                    self.connected = Some(dialler.next);
                     return Ok(session);
                 }
                 Err(error) => error,
@@ -153,8 +159,8 @@ type Opening<S> = Pin<Box<dyn Future<Output = Result<S, ConnectError>> + Send>>;
 /// Which endpoint a call uses, and which it has given up.
 pub(super) struct Dialler<S> {
     endpoints: Endpoints<S>,
-    /// The endpoint of the session.
-    session: usize,
+    /// The endpoint of the session; `None` where the session came from elsewhere, as far as is known.
+    session: Option<usize>,
     /// The endpoint of the attempt that is under way, or of the session that waits to take over.
     next: usize,
     /// Where the search for the next endpoint begins.
@@ -177,7 +183,9 @@ struct Tries {
 impl<S: RealtimeSession + 'static> Dialler<S> {
     pub(super) fn new(endpoints: Endpoints<S>) -> Self {
         let tries = vec![Tries::default(); endpoints.list.len()];
-        Self { endpoints, session: 0, next: 0, from: 0, tries, opening: None }
+        // Where there is but one, it can hardly be another.
+        let session = endpoints.connected.or((endpoints.list.len() == 1).then_some(0));
+        Self { endpoints, session, next: 0, from: 0, tries, opening: None }
     }
 
     /// The session was lost, which is noted where it is the endpoint's fault; `elsewhere` when another endpoint is to be
@@ -189,23 +197,32 @@ impl<S: RealtimeSession + 'static> Dialler<S> {
             EndReason::ModelClosed => ErrorClass::Rotate,
             _ => ErrorClass::Retry,
         };
-        self.tries[self.session].hopeless |= class == ErrorClass::Fatal;
-        if class != ErrorClass::Rotate {
-            self.health(self.session).failed();
+        if let Some(session) = self.session {
+            self.tries[session].hopeless |= class == ErrorClass::Fatal;
+            if class != ErrorClass::Rotate {
+                self.health(session).failed();
+            }
+            self.from = session + usize::from(elsewhere);
         }
-        self.from = self.session + usize::from(elsewhere);
         self.tries.iter_mut().for_each(|tries| tries.asked = false);
     }
 
     /// The session has given an answer.
     pub(super) fn proven(&self) {
-        self.health(self.session).succeeded();
+        if let Some(session) = self.session {
+            self.health(session).succeeded();
+        }
     }
 
     /// The session that was opened last has taken over.
     pub(super) fn switched(&mut self) {
-        self.session = self.next;
+        self.session = Some(self.next);
         self.from = self.next;
+    }
+
+    /// No session of this call will ever work anywhere.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.tries.iter().all(|tries| tries.hopeless)
     }
 
     /// Begins an attempt; one that is under way is given up.

@@ -124,7 +124,7 @@ impl Breaker {
         }
     }
 
-    /// An attempt went well.
+    /// An attempt went well: what it has opened gives something. That it was opened says little.
     pub fn succeeded(&mut self, now: Instant) {
         if self.open.take().is_some() {
             self.results.clear();
@@ -215,7 +215,7 @@ impl EndpointHealth {
         self.breaker().allows(now())
     }
 
-    /// An attempt went well.
+    /// An attempt went well: what it has opened gives something. That it was opened says little.
     pub fn succeeded(&self) {
         self.breaker().succeeded(now());
     }

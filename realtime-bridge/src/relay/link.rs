@@ -245,6 +245,7 @@ impl Relay {
         if endpoints > 0 && self.playout.elsewhere.is_none() {
             let kept = Kept::new(self.model_input, self.config.recovery.caller_kept);
             self.link.dialling = Some(Dialling { endpoints, seed, kept });
+            self.link.proven = false;
         }
         self
     }
@@ -311,6 +312,11 @@ impl Relay {
                     return self.model_unreachable(now);
                 }
             }
+            State::Rotating { .. } if again == Again::Never => {
+                // It goes on as long as it can.
+                self.next_session = None;
+                self.link.state = State::Up;
+            }
             State::Rotating { ready, retry, .. } => {
                 self.next_session = None;
                 *ready = false;
@@ -344,7 +350,7 @@ impl Relay {
         let pause = if attempts.is_multiple_of(endpoints) { self.link.pause(rounds) } else { Duration::ZERO };
         let retry = (!pause.is_zero()).then(|| now + pause);
         let limit = now + self.link.recovery.budget.saturating_sub(waited);
-        let silent_since = self.silent_since(now);
+        let silent_since = self.silent_since(now, owed);
         let down = Down { since: now, cause, limit, attempts, rounds, retry, silent_since, filled: false };
         self.link.state = State::Down(down);
         if attempts >= FRUITLESS * endpoints || limit <= now {
@@ -547,10 +553,11 @@ impl Relay {
     }
 
     /// Since when the line has been silent: a model that owed an answer may have been lost long before it was given up.
-    fn silent_since(&mut self, now: Instant) -> Option<Instant> {
+    /// Where nothing was owed, the caller waits from now on.
+    fn silent_since(&mut self, now: Instant, owed: bool) -> Option<Instant> {
         let silent = self.playout.is_silent(now) && !self.playout.has_hold_tone() && self.started.is_some();
-        let speaks = self.caller.is_speaking();
-        silent.then(|| if speaks { now } else { self.timers.quiet_at().unwrap_or(now).min(now) })
+        let waits = owed && !self.caller.is_speaking();
+        silent.then(|| if !waits { now } else { self.timers.quiet_at().unwrap_or(now).min(now) })
     }
 
     /// The silence of the gap is filled, once it has lasted.

@@ -28,6 +28,8 @@ struct Entry {
     /// `None` for what is no speech: instructions and tools. They are kept, as others are placed behind them.
     speaker: Option<Speaker>,
     at: Duration,
+    /// When it was all said, as far as is known: from then on its words are waited for.
+    said: Duration,
     /// One text for each part, in order of their index.
     parts: Vec<(u32, Words)>,
     interrupted: bool,
@@ -108,7 +110,7 @@ impl Transcript {
         let behind = previous.and_then(|previous| self.index(previous)).map(|index| index + 1);
         match self.index(item) {
             Some(index) => {
-                self.entries[index].speaker = speaker;
+                (self.entries[index].speaker, self.entries[index].said) = (speaker, at);
                 if let Some(behind) = behind
                     && behind != index
                     && let Some(entry) = self.entries.remove(index)
@@ -117,8 +119,8 @@ impl Transcript {
                 }
             }
             None => {
-                let at = self.began(item).unwrap_or(at);
-                let entry = Entry::new(self.session, item, speaker, at);
+                let began = self.began(item).unwrap_or(at);
+                let entry = Entry::new(self.session, item, speaker, (began, at));
                 self.entries.insert(behind.unwrap_or(self.entries.len()), entry);
             }
         }
@@ -165,7 +167,7 @@ impl Transcript {
     /// Whether words of the caller are still to come.
     pub(crate) fn awaits_words(&self, now: Duration) -> bool {
         let mut recent = self.entries.iter().rev().take(RECENT).filter(|entry| entry.session == self.session);
-        recent.any(|entry| entry.lacks_words() && now < entry.at + WORDS_LIMIT)
+        recent.any(|entry| entry.lacks_words() && now < entry.said + WORDS_LIMIT)
     }
 
     /// An answer is over: words of the agent whose voice never came were not heard. `sounds` tells what is still played.
@@ -245,7 +247,7 @@ impl Transcript {
         let mut told = Vec::new();
         let session = self.session;
         for entry in self.entries.iter_mut().filter(|entry| entry.session == session) {
-            if entry.lacks_words() && entry.answered && now < entry.at + WORDS_LIMIT {
+            if entry.lacks_words() && entry.answered && now < entry.said + WORDS_LIMIT {
                 entry.lose_words();
                 told.extend(entry.tell());
             } else if entry.speaker == Some(Speaker::Agent) && !sounding.contains(&entry.item) {
@@ -318,8 +320,8 @@ impl Transcript {
         let index = match self.index(item) {
             Some(index) => index,
             None => {
-                let at = self.began(item).unwrap_or(at);
-                self.entries.push_back(Entry::new(self.session, item, Some(speaker), at));
+                let began = self.began(item).unwrap_or(at);
+                self.entries.push_back(Entry::new(self.session, item, Some(speaker), (began, at)));
                 self.entries.len() - 1
             }
         };
@@ -341,8 +343,8 @@ impl Transcript {
 }
 
 impl Entry {
-    fn new(session: u32, item: &ItemId, speaker: Option<Speaker>, at: Duration) -> Self {
-        Self { item: item.clone(), session, speaker, at, parts: Vec::new(), interrupted: false, answered: false }
+    fn new(session: u32, item: &ItemId, speaker: Option<Speaker>, (at, said): (Duration, Duration)) -> Self {
+        Self { item: item.clone(), session, speaker, at, said, parts: Vec::new(), interrupted: false, answered: false }
     }
 
     fn words(&mut self, part: u32) -> &mut Words {

@@ -52,7 +52,7 @@ struct LiveCall {
 async fn call(config: CallConfig) -> LiveCall {
     let (line, caller) = line(AudioFormat::MuLaw);
     let (client, mut services) = LiveClient::new();
-    let endpoints = Endpoints::new(client, SessionConfig::default().with_instructions("Be brief."));
+    let mut endpoints = Endpoints::new(client, SessionConfig::default().with_instructions("Be brief."));
     let (session, service) = tokio::join!(endpoints.connect(), accept(&mut services));
     let runs = Shared::<u32>::default();
     let bridge = Bridge::with_config(line, session.unwrap(), config).unwrap();

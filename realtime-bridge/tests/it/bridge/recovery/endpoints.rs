@@ -9,7 +9,7 @@ use realtime_bridge::{
     },
     relay::{EndReason, GapFiller, Recovery},
 };
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::{
     super::{Call, MS, S, quiet, settle},
@@ -22,6 +22,10 @@ fn busy(retry_after: Option<Duration>) -> ConnectScript {
 
 fn dead() -> SessionError {
     SessionError::Closed(CloseReason::new(Some(1011), "down"))
+}
+
+fn quota() -> ProviderError {
+    ProviderError::new("insufficient_quota", "insufficient_quota", "You exceeded your quota.")
 }
 
 /// Two endpoints, the health of each, and where the sessions of each are opened.
@@ -173,6 +177,24 @@ async fn a_silence_counts_from_where_it_began() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_silence_in_which_nobody_waits_counts_for_nothing() {
+    let config = quiet().with_recovery(Recovery::default().with_filler(GapFiller::HoldTone, 800 * MS));
+    let (mut call, mut provider) = call(config).await;
+    provider.script(ConnectScript::AnswerAfter(3 * S));
+    call.model.caller_says("Hello?").await;
+    call.model.say(None, "Good morning.", S).await;
+    sleep(60 * S).await;
+    let heard = call.caller.heard_total();
+    call.model.error(ProviderError::new("invalid_request_error", "session_expired", "over")).await;
+    sleep(700 * MS).await;
+    assert_eq!(call.caller.heard_total(), heard, "the gap has hardly begun");
+    sleep(500 * MS).await;
+    assert!(call.caller.heard_total() > heard);
+    call.model = provider.accept().await.unwrap();
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_endpoint_of_the_session_is_to_blame_and_not_that_of_the_next() {
     let (mut call, first, mut second, healths) = call_to_two().await;
     first.script(ConnectScript::Fail(ConnectError::Timeout { limit: S, waiting_for: "anything" }));
@@ -187,5 +209,99 @@ async fn the_endpoint_of_the_session_is_to_blame_and_not_that_of_the_next() {
     settle().await;
     assert!(healths[0].is_open() && !healths[1].is_open());
     answer(&mut call).await;
+    call.hang_up().await;
+}
+
+/// A call whose session the second endpoint has given, as the first is known to be down.
+async fn call_from_second() -> (Call, MemoryProvider, MemoryProvider, [EndpointHealth; 2]) {
+    let (endpoints, healths, [first, second]) = two();
+    (0..2).for_each(|_| healths[0].failed());
+    let (call, second) = call_with(quiet(), endpoints, second).await;
+    (call, first, second, healths)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gave_the_first_session_is_to_blame_for_it() {
+    let (mut call, mut first, _second, healths) = call_from_second().await;
+    healths[1].failed();
+    call.model.caller_says("Hello?").await;
+    // It stalls.
+    call.model = timeout(10 * S, first.accept()).await.expect("the other is asked first").unwrap();
+    answer(&mut call).await;
+    assert!(healths[1].is_open() && !healths[0].is_open());
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gave_the_first_session_is_hopeless_when_it_refuses_for_good() {
+    let (mut call, mut first, _second, _) = call_from_second().await;
+    call.model.caller_says("Hello?").await;
+    call.model.error(quota()).await;
+    call.model = timeout(10 * S, first.accept()).await.expect("the other is asked").unwrap();
+    answer(&mut call).await;
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_connects_and_stalls_stays_known_to_be_down() {
+    let (endpoints, healths, [first, mut second]) = two();
+    (0..2).for_each(|_| healths[0].failed());
+    sleep(10 * S).await;
+    // This call is the probe.
+    let (mut call, _first) = call_with(quiet(), endpoints, first).await;
+    assert!(healths[0].is_open());
+    call.model.caller_says("Hello?").await;
+    call.model = second.accept().await.unwrap();
+    let since = Instant::now();
+    answer(&mut call).await;
+    tokio::time::sleep_until(since + 19 * S).await;
+    assert!(healths[0].is_open(), "the pause is twice as long");
+    tokio::time::sleep_until(since + 20 * S).await;
+    assert!(!healths[0].is_open());
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_which_nothing_is_heard_gives_way_to_another() {
+    let (endpoints, healths, [first, _second]) = two();
+    (0..2).for_each(|_| healths[0].failed());
+    sleep(10 * S).await;
+    let (call, first) = call_with(quiet(), endpoints.clone(), first).await;
+    settle().await;
+    call.hang_up().await;
+    sleep(10 * S).await;
+    let (mut call, _first) = call_with(quiet(), endpoints, first).await;
+    call.model.say(None, "Good morning.", S).await;
+    call.until("agent-silent").await;
+    assert!(!healths[0].is_open());
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_where_no_session_will_ever_work() {
+    let (mut call, mut provider) = call(quiet()).await;
+    let since = Instant::now();
+    call.model.caller_says("Hello?").await;
+    call.model.error(quota()).await;
+    let report = call.over("model-unreachable").await;
+    assert!(since.elapsed() <= 2 * MS, "the caller waited for {:?}", since.elapsed());
+    let EndReason::ModelUnreachable { cause, .. } = report.reason else { unreachable!() };
+    assert!(matches!(&*cause, EndReason::ModelRefused(error) if *error == quota()));
+    assert!(provider.accept().await.is_none(), "another session was opened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_none_will_ever_follow_is_used_to_its_end() {
+    let (endpoints, _, [first, mut second]) = two();
+    let (mut call, mut first) = call_with(quiet(), endpoints, first).await;
+    let never = || ConnectScript::Fail(ConnectError::Status { status: 401, retry_after: None });
+    [&first, &second].into_iter().for_each(|provider| provider.script(never()));
+    sleep(15 * 60 * S).await;
+    let asked = async {
+        tokio::select! { _ = first.accept() => {}, _ = second.accept() => {} }
+    };
+    assert!(timeout(S, asked).await.is_err(), "they were asked again");
+    call.model.say(None, "Good morning.", S).await;
+    call.until("agent-silent").await;
     call.hang_up().await;
 }

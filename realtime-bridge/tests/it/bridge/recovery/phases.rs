@@ -28,7 +28,7 @@ pub(super) async fn call(config: CallConfig) -> (Call, MemoryProvider) {
 
 pub(super) async fn call_with(
     config: CallConfig,
-    endpoints: Endpoints<realtime_bridge::realtime::memory::MemorySession>,
+    mut endpoints: Endpoints<realtime_bridge::realtime::memory::MemorySession>,
     mut provider: MemoryProvider,
 ) -> (Call, MemoryProvider) {
     let (line, caller) = line(AudioFormat::MuLaw);
@@ -287,7 +287,7 @@ async fn another_endpoint_is_tried_before_anybody_waits() {
 async fn many_calls_open_the_breaker_and_one_that_gets_through_closes_it() {
     let health = EndpointHealth::new(BreakerConfig::default().with_failures(10, 30 * S));
     let (client, mut provider) = MemoryClient::new();
-    let endpoints = Endpoints::new(client, SessionConfig::default()).with_health(health.clone());
+    let mut endpoints = Endpoints::new(client, SessionConfig::default()).with_health(health.clone());
     let mut calls = Vec::new();
     for _ in 0..30 {
         let (line, caller) = line(AudioFormat::MuLaw);
@@ -316,10 +316,12 @@ async fn many_calls_open_the_breaker_and_one_that_gets_through_closes_it() {
     while running.join_next().await.is_some() {}
     sleep(30 * S).await;
     assert!(!health.is_open(), "somebody may try");
-    let (client, mut provider) = MemoryClient::new();
+    let (client, provider) = MemoryClient::new();
     let endpoints = Endpoints::new(client, SessionConfig::default()).with_health(health.clone());
-    let session = endpoints.connect().await.unwrap();
-    let _model = provider.accept().await;
-    drop(session);
+    let (mut call, _provider) = call_with(quiet(), endpoints, provider).await;
+    assert!(health.is_open(), "that it connects does not say that it works");
+    call.model.say(None, "Good morning.", S).await;
+    call.until("agent-silent").await;
     assert_eq!(health.state(), BreakerState::Closed);
+    call.hang_up().await;
 }

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use realtime_bridge::{
     audio::{AudioFormat, AudioFrame},
+    bridge::Endpoints,
     media::{MediaEvent, MediaStart},
     realtime::{
-        Capabilities, NewItem, ProviderError, RealtimeCommand, RealtimeEvent, SessionInfo, memory::ConnectScript,
+        Capabilities, NewItem, ProviderError, RealtimeCommand, RealtimeEvent, SessionConfig, SessionInfo,
+        memory::{ConnectScript, MemoryClient},
     },
     relay::{CallConfig, Relay, Speaker},
 };
+use tokio::time::sleep;
 
 use super::{
     super::{MS, S, quiet, settle},
-    phases::{call, speak, voice, voices},
+    phases::{call, call_with, speak, voice, voices},
 };
 
 /// How many frames a fresh connection takes in the time of one.
@@ -140,4 +143,40 @@ async fn what_is_told_again_stands_in_the_transcript_once() {
     let report = call.hang_up().await;
     let said: Vec<_> = report.transcript.iter().map(|entry| entry.heard.as_str()).collect();
     assert_eq!(said, ["When are you open?", "From nine to six."]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_utterance_without_words_is_known_to_have_been_said() {
+    let (mut call, mut provider) = call(quiet()).await;
+    let item = call.model.speech_started().await;
+    sleep(12 * S).await;
+    call.model.speech_stopped(&item).await;
+    call.model.say(None, "I see.", S).await;
+    call.until("agent-silent").await;
+    call.model.error(ProviderError::new("invalid_request_error", "session_expired", "over")).await;
+    call.model = provider.accept().await.unwrap();
+    let report = call.hang_up().await;
+    let entries: Vec<_> = report.transcript.iter().map(|entry| (entry.speaker, entry.is_not_understood())).collect();
+    assert_eq!(entries, [(Speaker::Caller, true), (Speaker::Agent, false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_session_is_changed_for_another_before_a_long_utterance_has_its_words() {
+    let (client, provider) = MemoryClient::new();
+    let client = client.with_capabilities(Capabilities::client_driven().with_session_limit(20 * 60 * S));
+    let (mut call, mut provider) = call_with(quiet(), Endpoints::new(client, SessionConfig::default()), provider).await;
+    sleep(10 * 60 * S - 13 * S).await;
+    let item = call.model.speech_started().await;
+    sleep(12 * S).await;
+    call.model.speech_stopped(&item).await;
+    call.model.say(None, "I see.", S).await;
+    // It is time for another session.
+    let next = provider.accept().await.unwrap();
+    sleep(3 * S).await;
+    call.model.user_transcript(&item, "It is a long story.").await;
+    call.until("model-changed").await;
+    call.model = next;
+    let report = call.hang_up().await;
+    let said: Vec<_> = report.transcript.iter().map(|entry| entry.heard.as_str()).collect();
+    assert_eq!(said, ["It is a long story.", "I see."]);
 }

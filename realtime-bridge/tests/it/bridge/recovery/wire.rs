@@ -266,7 +266,7 @@ async fn tell(phase: Phase) {
     let tools = ToolSet::new().with(look_up.clone());
     let specs: Vec<ToolSpec> = tools.specs();
     let settings = SessionConfig::default().with_tools(specs);
-    let endpoints = Endpoints::new(OpenAiClient::new(config).unwrap(), settings);
+    let mut endpoints = Endpoints::new(OpenAiClient::new(config).unwrap(), settings);
     let (session, socket) = tokio::join!(endpoints.connect(), accept(&listener, Duration::ZERO));
     let (line, caller) = line(AudioFormat::MuLaw);
     let config = quiet().with_recovery(Recovery::default().with_filler(GapFiller::Nothing, S));
