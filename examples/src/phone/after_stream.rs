@@ -1,7 +1,7 @@
 //! The media stream is over.
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -22,6 +22,7 @@ use super::{
     Phone,
     connect::{Leg, Whose},
     ending::hang_up,
+    store_away::Waiting,
     streams::LOST,
 };
 use crate::{
@@ -39,6 +40,7 @@ const UNREACHABLE: &str = "model-unreachable";
 pub(super) async fn after_stream(
     State(phone): State<Phone>,
     Path((call, stream)): Path<(SessionId, StreamId)>,
+    Query(waiting): Query<Waiting>,
     Signed(request): Signed<VoiceRequest>,
 ) -> Response {
     let (sid, account) = (request.call.call_sid, request.call.account_sid);
@@ -51,6 +53,11 @@ pub(super) async fn after_stream(
                 hang_up().into_response()
             }
             Err(error) => {
+                let door = format!("/api/twilio/after-stream/{call}/{stream}");
+                if let Some(document) = phone.wait_for_store(&door, waiting, &error).await {
+                    tracing::warn!(error = %Chain(&error), "nobody knows what comes next for a caller, who waits");
+                    return document.into_response();
+                }
                 tracing::error!(error = %Chain(&error), "nobody knows what comes next for a caller, who hears an apology");
                 phone.apologize().into_response()
             }

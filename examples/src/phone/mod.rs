@@ -31,6 +31,7 @@ mod media_stream;
 mod models;
 mod outage;
 mod problem;
+mod store_away;
 mod streams;
 mod sweep;
 mod voice;

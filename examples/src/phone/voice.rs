@@ -1,7 +1,7 @@
 //! A call comes in, or one of ours was picked up.
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -24,6 +24,7 @@ use super::{
     connect::{Leg, Whose, expected},
     ending::hang_up,
     outage::MODEL_DOWN,
+    store_away::Waiting,
 };
 use crate::{
     chain::Chain,
@@ -32,23 +33,28 @@ use crate::{
 
 /// A call comes in. The answer waits for the store and for nothing else, least of all the model: the caller hears ringing
 /// until then.
-pub(super) async fn voice(State(phone): State<Phone>, Signed(request): Signed<VoiceRequest>) -> Response {
+pub(super) async fn voice(
+    State(phone): State<Phone>,
+    Query(waiting): Query<Waiting>,
+    Signed(request): Signed<VoiceRequest>,
+) -> Response {
     let span = tracing::info_span!("call", call_sid = %request.call.call_sid);
-    Box::pin(phone.take(request)).instrument(span).await
+    Box::pin(phone.take(request, waiting)).instrument(span).await
 }
 
 /// A call of ours was picked up.
 pub(super) async fn answered(
     State(phone): State<Phone>,
     Path(call): Path<SessionId>,
+    Query(waiting): Query<Waiting>,
     Signed(request): Signed<VoiceRequest>,
 ) -> Response {
     let span = tracing::info_span!("call", call_sid = %request.call.call_sid);
-    Box::pin(phone.pick_up(call, request)).instrument(span).await
+    Box::pin(phone.pick_up(call, request, waiting)).instrument(span).await
 }
 
 impl Phone {
-    async fn take(&self, request: VoiceRequest) -> Response {
+    async fn take(&self, request: VoiceRequest, waiting: Waiting) -> Response {
         if let Some(refused) = self.refuses(&request.call.account_sid) {
             return refused.into_response();
         }
@@ -70,6 +76,10 @@ impl Phone {
                 self.recorded(leg.call.id, document).into_response()
             }
             Err(error) => {
+                if let Some(document) = self.wait_for_store("/api/twilio/voice", waiting, &error).await {
+                    tracing::warn!(error = %Chain(&error), "a call cannot be kept yet: its caller waits");
+                    return document.into_response();
+                }
                 tracing::error!(error = %Chain(&error), "a call cannot be kept, so it cannot be taken");
                 self.apologize().into_response()
             }
@@ -138,7 +148,7 @@ impl Phone {
         Document(response)
     }
 
-    async fn pick_up(&self, call: SessionId, request: VoiceRequest) -> Response {
+    async fn pick_up(&self, call: SessionId, request: VoiceRequest, waiting: Waiting) -> Response {
         let (sid, account) = (request.call.call_sid, request.call.account_sid);
         if let Some(refused) = self.refuses(&account) {
             return refused.into_response();
@@ -178,6 +188,11 @@ impl Phone {
                 hang_up().into_response()
             }
             Err(error) => {
+                let door = format!("/api/twilio/answered/{call}");
+                if let Some(document) = self.wait_for_store(&door, waiting, &error).await {
+                    tracing::warn!(error = %Chain(&error), "a call that was picked up cannot be connected yet");
+                    return document.into_response();
+                }
                 tracing::error!(error = %Chain(&error), "a call that was picked up cannot be connected");
                 self.apologize().into_response()
             }

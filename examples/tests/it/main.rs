@@ -14,4 +14,5 @@ mod sip_api;
 mod sip_handoff;
 mod sip_takeover;
 mod sip_webhook;
+mod store_away;
 mod world;

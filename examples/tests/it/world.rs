@@ -8,6 +8,7 @@ use call_simulator::{
     twilio::{CallOptions, CallReport, CallerScript, Event, Number, TwilioSimulator},
 };
 use examples::{
+    database::Opened,
     inbound,
     phone::{Parts, Phone, StreamRecord},
     settings::{Arguments, Settings},
@@ -50,7 +51,16 @@ impl World {
     pub(crate) async fn with(model: openai::Builder, change: impl FnOnce(&mut Arguments)) -> Self {
         let openai = model.start().await.unwrap();
         let base_url = openai.base_url();
-        let mut world = Self::served(&base_url, change).await;
+        let mut world = Self::served(&base_url, None, change).await;
+        world.openai = Some(openai);
+        world
+    }
+
+    /// A server that keeps its calls here.
+    pub(crate) async fn keeping(model: openai::Builder, database: Opened, change: impl FnOnce(&mut Arguments)) -> Self {
+        let openai = model.start().await.unwrap();
+        let base_url = openai.base_url();
+        let mut world = Self::served(&base_url, Some(database), change).await;
         world.openai = Some(openai);
         world
     }
@@ -60,10 +70,10 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let nobody = listener.local_addr().unwrap();
         drop(listener);
-        Self::served(&format!("http://{nobody}/v1"), change).await
+        Self::served(&format!("http://{nobody}/v1"), None, change).await
     }
 
-    async fn served(openai_base_url: &str, change: impl FnOnce(&mut Arguments)) -> Self {
+    async fn served(openai_base_url: &str, database: Option<Opened>, change: impl FnOnce(&mut Arguments)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut arguments = Arguments::default();
@@ -83,7 +93,11 @@ impl World {
         let twilio = TwilioSimulator::builder().account_sid(account).auth_token(TOKEN).number(number).start().unwrap();
 
         let (sender, records) = mpsc::channel(8);
-        let parts = Parts::new(settings.database.open().await.unwrap(), inbound::tools()).with_records(sender);
+        let database = match database {
+            Some(database) => database,
+            None => settings.database.open().await.unwrap(),
+        };
+        let parts = Parts::new(database, inbound::tools()).with_records(sender);
         let server = Phone::new(settings, parts).unwrap();
         let (router, store) = (server.router(), Arc::clone(server.store()));
         let (stop, stopped) = oneshot::channel::<()>();
