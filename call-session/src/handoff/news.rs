@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     call::{
-        CallSession, CallSummary, Ending, HandoffEvent, HandoffMode, Mode, NEVER_PLACED, PersonLeg, Place,
+        CallSession, CallSummary, Ending, Handoff, HandoffEvent, HandoffMode, Mode, NEVER_PLACED, PersonLeg, Place,
         SessionEvent, Status, SupervisionEvent, SupervisorRole, Whereabouts,
     },
     id::{LegId, SessionId},
@@ -214,7 +214,9 @@ pub(super) fn caller_shown(call: &CallSession) -> Vec<SessionEvent> {
 #[must_use]
 pub fn caller_leaves_room(call: &CallSession, dialed: Option<&CallStatus>) -> Vec<SessionEvent> {
     let call = &call.summary;
-    let Some(handoff) = &call.handoff else { return Vec::new() };
+    // An answer of this door was lost, and the line asks anew: it is told of the same stream again, which is on the way.
+    let left = |handoff: &&Handoff| handoff.caller != Whereabouts::Returning;
+    let Some(handoff) = call.handoff.as_ref().filter(left) else { return Vec::new() };
     let mut events: Vec<SessionEvent> = vec![HandoffEvent::CallerAt { place: Whereabouts::Between, told: None }.into()];
     let leg = call.wanted_leg().and_then(|id| call.legs.get(&id).map(|leg| (id, leg)));
     let Some((id, leg)) = leg.filter(|_| handoff.under_way()) else { return events };
