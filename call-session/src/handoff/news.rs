@@ -122,12 +122,14 @@ pub fn answer_leg(call: &CallSession, id: LegId, sid: &CallSid, by: Option<&Answ
     events
 }
 
-/// A person has answered the briefing. Whether the acceptance came in time is seen in the call afterwards.
+/// A person has answered the briefing, with a key (`by_key`) or in words. Whether the acceptance came in time is seen in the
+/// call afterwards. What sounded like a machine is believed only with a key, and is asked again: greetings have words, too.
 #[must_use]
-pub fn verdict(call: &CallSession, id: LegId, sid: &CallSid, verdict: Verdict) -> Vec<SessionEvent> {
+pub fn verdict(call: &CallSession, id: LegId, sid: &CallSid, verdict: Verdict, by_key: bool) -> Vec<SessionEvent> {
     let Some(leg) = call.summary.legs.get(&id).filter(|leg| leg.is(sid)) else { return Vec::new() };
     let undecided = leg.is_wanted() && !leg.accepted;
     match verdict {
+        Verdict::Accept if leg.machine && !by_key => Vec::new(),
         Verdict::Accept => accept(call, id),
         Verdict::Decline if undecided => vec![give_up(id, "declined")],
         // The question is over, and nobody pressed a key.
