@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     call::{
-        CallSession, CallSummary, Ending, HandoffEvent, HandoffMode, Mode, NEVER_PLACED, PersonLeg, Place,
+        CallSession, CallSummary, Ending, Handoff, HandoffEvent, HandoffMode, Mode, NEVER_PLACED, PersonLeg, Place,
         SessionEvent, Status, SupervisionEvent, SupervisorRole, Whereabouts,
     },
     id::{LegId, SessionId},
@@ -122,12 +122,14 @@ pub fn answer_leg(call: &CallSession, id: LegId, sid: &CallSid, by: Option<&Answ
     events
 }
 
-/// A person has answered the briefing. Whether the acceptance came in time is seen in the call afterwards.
+/// A person has answered the briefing, with a key (`by_key`) or in words. Whether the acceptance came in time is seen in the
+/// call afterwards. What sounded like a machine is believed only with a key, and is asked again: greetings have words, too.
 #[must_use]
-pub fn verdict(call: &CallSession, id: LegId, sid: &CallSid, verdict: Verdict) -> Vec<SessionEvent> {
+pub fn verdict(call: &CallSession, id: LegId, sid: &CallSid, verdict: Verdict, by_key: bool) -> Vec<SessionEvent> {
     let Some(leg) = call.summary.legs.get(&id).filter(|leg| leg.is(sid)) else { return Vec::new() };
     let undecided = leg.is_wanted() && !leg.accepted;
     match verdict {
+        Verdict::Accept if leg.machine && !by_key => Vec::new(),
         Verdict::Accept => accept(call, id),
         Verdict::Decline if undecided => vec![give_up(id, "declined")],
         // The question is over, and nobody pressed a key.
@@ -214,7 +216,9 @@ pub(super) fn caller_shown(call: &CallSession) -> Vec<SessionEvent> {
 #[must_use]
 pub fn caller_leaves_room(call: &CallSession, dialed: Option<&CallStatus>) -> Vec<SessionEvent> {
     let call = &call.summary;
-    let Some(handoff) = &call.handoff else { return Vec::new() };
+    // An answer of this door was lost, and the line asks anew: it is told of the same stream again, which is on the way.
+    let left = |handoff: &&Handoff| handoff.caller != Whereabouts::Returning;
+    let Some(handoff) = call.handoff.as_ref().filter(left) else { return Vec::new() };
     let mut events: Vec<SessionEvent> = vec![HandoffEvent::CallerAt { place: Whereabouts::Between, told: None }.into()];
     let leg = call.wanted_leg().and_then(|id| call.legs.get(&id).map(|leg| (id, leg)));
     let Some((id, leg)) = leg.filter(|_| handoff.under_way()) else { return events };

@@ -36,8 +36,6 @@ use crate::{
 
 /// The pause after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-/// How many events of the feed are looked at at once.
-const FEED: usize = 100;
 /// How long a list of who is in a room may show somebody who is not.
 const LISTED: Duration = Duration::from_secs(4);
 /// The longest sleep: feeds wake earlier, but one that does not is no reason to sleep for ever.
@@ -159,19 +157,15 @@ impl<S: SessionStore + ?Sized + 'static> HandoffRunner<S> {
         }
     }
 
-    /// Waits until the feed has something of this call. Most of what happens is of others, and no reason to look at this one.
-    async fn news_of(&self, session: SessionId, mut position: Option<Position>) {
-        while let Some(known) = position {
-            self.store.feed_moved(known).await;
-            let Ok(events) = self.store.read_feed(known, FEED).await else { break };
-            if events.iter().any(|event| event.recorded.call == session) {
-                return;
-            }
-            // It may come early.
-            position = events.last().map(|event| event.position).or(position);
+    /// Waits until something happens to this call. While the store is away, how things stand is asked in a moment.
+    async fn news_of(&self, session: SessionId, position: Option<Position>) {
+        let came = match position {
+            Some(position) => store::news_of(&*self.store, session, position).await.is_ok(),
+            None => false,
+        };
+        if !came {
+            sleep(STORE_PAUSE).await;
         }
-        // The store is away: how things stand is asked in a moment.
-        sleep(STORE_PAUSE).await;
     }
 
     /// Writes down what has to be before anything is done, until there is nothing more.

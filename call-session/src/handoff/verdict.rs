@@ -15,17 +15,25 @@ pub enum Verdict {
     Unclear,
 }
 
-/// Sounds like a refusal, and is none.
-const HARMLESS: [&str; 10] = [
+/// Sounds like a refusal, and is none. Longer ones before what they hold.
+const HARMLESS: [&str; 18] = [
     "no problem",
     "not a problem",
+    "no worries",
+    "i'm not busy",
+    "not busy",
     "why not",
     "thank you",
     "すみません",
     "問題ありません",
+    "問題ないです",
     "問題ない",
     "構いません",
     "かまいません",
+    "構わないです",
+    "構わない",
+    "かまわないです",
+    "かまわない",
     "差し支えありません",
 ];
 
@@ -50,7 +58,8 @@ const REFUSES: [&str; 17] = [
     "unavailable",
 ];
 
-/// Pieces of Japanese that refuse, or put it off. None of them is part of a consent.
+/// Pieces of Japanese that refuse, or put it off. None of them is part of a consent once what is harmless is taken out, as
+/// 「今は」 would be: 「今は大丈夫です」 says that now is a good time, and leaves in doubt what for.
 const REFUSES_JA: [&str; 27] = [
     "いいえ",
     "ません",
@@ -68,8 +77,8 @@ const REFUSES_JA: [&str; 27] = [
     "のちほど",
     "また今度",
     "明日",
-    "今は",
-    "いまは",
+    "今はちょっと",
+    "いまはちょっと",
     "今ちょっと",
     "忙し",
     "いそがし",
@@ -270,6 +279,9 @@ mod tests {
             "Sure, no problem",
             "put them through",
             "Yes, thank you",
+            "Yes, no worries",
+            "I'm not busy, yes",
+            "Sure, I’m not busy.",
         ];
         check(Verdict::Accept, &english);
         let japanese = [
@@ -284,6 +296,9 @@ mod tests {
             "わかりました、つないでください",
             "はい、受けます",
             "はい、問題ありません",
+            "はい、構わないです",
+            "かまわない、つないで",
+            "問題ないです、どうぞ",
             "すみません、お願いします",
             "OKです",
             "どうぞ",
@@ -304,6 +319,8 @@ mod tests {
             "Sure, I don't think so",
             "ok, I'm busy",
             "No, yes",
+            "No worries, but not today",
+            "I'm not busy, but no",
         ];
         check(Verdict::Decline, &english);
         let japanese = [
@@ -315,6 +332,9 @@ mod tests {
             "いいえ",
             "いえ、お願いします",
             "すみません、今はちょっと",
+            "はい、いまはちょっと",
+            "構わないけど明日お願いします",
+            "かまわないですが、今は忙しいです",
             "つながないでください",
             "つないでほしくない",
             "はい、でも会議中です",
@@ -335,6 +355,9 @@ mod tests {
             "sure about that caller John",
             "the eyes have it",
             "I'm fine",
+            "No worries",
+            "I'm not busy",
+            "yes, she's not busy",
         ];
         check(Verdict::Unclear, &english);
         let japanese = [
@@ -348,6 +371,10 @@ mod tests {
             "山田さんにお願いします",
             "いはい",
             "すみません",
+            "はい、今は大丈夫です",
+            "いまは大丈夫です",
+            "構わないです",
+            "かまわないでください",
         ];
         check(Verdict::Unclear, &japanese);
     }

@@ -1,7 +1,8 @@
 //! Where calls are kept.
 //!
 //! A [`SessionStore`] keeps the events of calls and what is made from them. It is small on purpose: create, load, commit,
-//! find, list, and the feed of all that happens. [`update`] is the usual way to change a call, [`hear`] that for what a provider tells of it.
+//! find, list, and the feed of all that happens. [`update`] is the usual way to change a call, [`hear`] that for what a provider tells
+//! of it; [`news_of`] waits until something happens to it.
 //!
 //! - [`memory`]: for tests, and for servers that may forget.
 //! - `sqlite` (a feature): an embedded database file, for one server.
@@ -12,6 +13,7 @@
 pub mod conformance;
 mod error;
 pub mod memory;
+mod news;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod query;
@@ -26,6 +28,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 pub use error::{CommitError, StoreError};
 use jiff::Timestamp;
+pub use news::news_of;
 pub use query::{Page, Query};
 use serde::{Deserialize, Serialize};
 use twilio_twiml::sid::CallSid;

@@ -134,3 +134,25 @@ async fn what_cannot_be_kept_is_an_error() {
     let away = store::update(&store, one, |_| vec![SessionEvent::Ringing.at(at(1))]).await.unwrap_err();
     assert!(away.retryable());
 }
+
+/// What happens to others is no news of a call, and what happened before it was asked for is not missed.
+#[tokio::test]
+async fn the_news_of_a_call_are_its_own() {
+    let store = HardStore::default();
+    let (ours, other) = (SessionId::new(), SessionId::new());
+    for id in [ours, other] {
+        store.create(id, at(0), NewCall::outbound("+81312345678", "+819012345678"), vec![]).await.unwrap();
+    }
+    let rings = |id| store::update(&store, id, |_| vec![SessionEvent::Ringing.at(at(1))]);
+    let before = store.feed_end().await.unwrap();
+    rings(other).await.unwrap();
+    let mut waits = std::pin::pin!(store::news_of(&store, ours, before));
+    for _ in 0..10 {
+        assert!(futures_util::poll!(&mut waits).is_pending(), "something else happened");
+        tokio::task::yield_now().await;
+    }
+    rings(ours).await.unwrap();
+    let after = waits.await.unwrap();
+    assert_eq!(after, store.feed_end().await.unwrap());
+    assert!(store::news_of(&store, ours, before).await.unwrap() >= after, "it is not missed");
+}

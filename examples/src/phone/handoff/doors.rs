@@ -164,10 +164,10 @@ async fn verdict(
     Signed(gathered): Signed<Gathered>,
 ) -> Response {
     let sid = &gathered.call.call_sid;
-    let (keys, words) = (gathered.digits.as_ref(), gathered.speech.as_ref());
-    let answer = Verdict::of(keys.map(|keys| keys.as_str()), words.map(|words| words.as_str()));
+    let keys = gathered.digits.as_ref().map(|keys| keys.as_str()).filter(|keys| !keys.is_empty());
+    let answer = Verdict::of(keys, gathered.speech.as_ref().map(|words| words.as_str()));
     tracing::info!(%leg, ?answer, "a person answers the briefing");
-    let told = phone.told(call, |session| pure::verdict(session, leg, sid, answer)).await;
+    let told = phone.told(call, |session| pure::verdict(session, leg, sid, answer, keys.is_some())).await;
     match told {
         Ok(updated) => {
             let call = &updated.session.summary;

@@ -193,10 +193,33 @@ impl World {
             // The line asks again, since the answer was slow; the first one is thrown away.
             call = self.tell_door(caller_fetched).await;
         }
+        if let (Door::AfterRoom(_), Some(call)) = (&door, &call)
+            && tries < 2
+            && self.mishap(10)
+        {
+            // All of it is written down, and the answer is lost: the same door is asked the same.
+            self.expect(call).await;
+            self.say("the answer of a door is lost");
+            return self.later(Duration::from_secs(1), Happening::CallerAsks { door, tries: tries + 1, epoch });
+        }
         match call {
             Some(call) => self.follow_document(&call, epoch, tries == 0).await,
             None => self.waits_with_a_word(epoch),
         }
+    }
+
+    /// The stream that the line is told to open, if it is: the one that it was told of before, or a new one.
+    async fn expect(&self, call: &CallSession) -> Option<StreamId> {
+        if call.summary.place() != Place::Agent || call.summary.mode == Mode::Conference {
+            return None;
+        }
+        let expected = call.summary.attachment().filter(|attachment| attachment.node.is_none());
+        if let Some(attachment) = expected {
+            return Some(attachment.stream);
+        }
+        let stream = StreamId::new();
+        self.tell(|_| vec![SessionEvent::StreamExpected { stream }]).await;
+        Some(stream)
     }
 
     /// A word and a pause, then the handoff's door again.
@@ -210,8 +233,7 @@ impl World {
             // Turn by turn the agent's words are in the document.
             Place::Agent if call.summary.mode == Mode::Conference => self.caller_at(At::Agent),
             Place::Agent => {
-                let stream = StreamId::new();
-                self.tell(|_| vec![SessionEvent::StreamExpected { stream }]).await;
+                let Some(stream) = self.expect(call).await else { return };
                 // Not after the line has asked several times: more than that nobody can bear.
                 let slow = quick && self.mishap(15);
                 let wait = self.with(|chance| if slow { chance.millis(900, 1900) } else { chance.millis(200, 900) });

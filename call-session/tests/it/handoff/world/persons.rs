@@ -6,6 +6,7 @@ use call_session::{
     call::SupervisorRole,
     handoff::{LegPlace, Verdict, answer_leg, leg_place, verdict},
     id::LegId,
+    store::SessionStore,
 };
 use tokio::time::Instant;
 use twilio_twiml::{
@@ -151,6 +152,8 @@ impl World {
                     self.later(wait, Happening::LegSays(leg, Verdict::Accept));
                 }
                 Habit::Declines => self.later(wait, Happening::LegSays(leg, Verdict::Decline)),
+                // A greeting may begin as a consent does.
+                Habit::Voicemail if self.mishap(40) => self.later(wait, Happening::LegSays(leg, Verdict::Accept)),
                 Habit::Voicemail | Habit::SaysNothing => self.later(wait, Happening::LegSays(leg, Verdict::Unclear)),
                 Habit::HangsUpInBriefing => self.later(wait, Happening::LegEnds(leg, CallStatus::Completed)),
                 _ => {}
@@ -164,10 +167,13 @@ impl World {
             return;
         }
         let (id, sid) = self.leg_names(leg);
-        if said == Verdict::Accept {
+        let by_key = self.state().legs[leg].habit != Habit::Voicemail && self.with(|chance| chance.percent(50));
+        let known = self.store.inner().summary(self.session).await.unwrap();
+        let machine = known.is_some_and(|call| call.legs.get(&id).is_some_and(|leg| leg.machine));
+        if said == Verdict::Accept && (by_key || !machine) {
             self.state().legs[leg].accepted = true;
         }
-        let call = self.tell_door(|call| verdict(call, id, &sid, said)).await;
+        let call = self.tell_door(|call| verdict(call, id, &sid, said, by_key)).await;
         let place = call.map_or(LegPlace::Gone, |call| leg_place(&call.summary, id, &sid));
         if place == LegPlace::Briefing {
             // Asked again.
