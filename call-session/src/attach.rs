@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use realtime_bridge::{
     bridge::{Bridge, CallReport},
     media::MediaTransport,
-    realtime::RealtimeSession,
+    realtime::{RealtimeSession, SessionInfo},
     relay::{CallEvent, CallUpdate, EndReason},
 };
 
@@ -29,6 +29,10 @@ const KEYS: Duration = Duration::from_secs(2);
 ///
 /// `leave` resolves with a short fixed name when this server has to leave the stream although the conversation is not over,
 /// such as `drained`: then the caller is connected again by whoever answers for it next.
+///
+/// Where another session of a model takes over, the one is written down as detached and the other as attached, so that what
+/// is used after it is known to be the other's. That the first was attached was written down before, and that the last one
+/// ([`CallReport::session`]) is detached is left to whoever knows why the call is over.
 ///
 /// Tools are written down before they run: the bridge gets the recorder as its journal.
 ///
@@ -63,7 +67,7 @@ where
     let bridge = bridge.with_journal(Arc::new(recorder.clone()));
     let handle = bridge.handle();
     let mut updates = handle.watch();
-    let mut notes = Notes::new(recorder, stream);
+    let mut notes = Notes::new(recorder, stream, bridge.session().id.clone());
     let left = OnceLock::new();
     let watching = async {
         while let Some(update) = updates.next().await {
@@ -90,6 +94,8 @@ where
 struct Notes<'a> {
     recorder: &'a Recorder,
     stream: StreamId,
+    /// The model's session, as the provider names it.
+    session: String,
     began: Timestamp,
     keys: String,
     keys_at: Option<Duration>,
@@ -100,9 +106,19 @@ struct Notes<'a> {
 }
 
 impl<'a> Notes<'a> {
-    fn new(recorder: &'a Recorder, stream: StreamId) -> Self {
+    fn new(recorder: &'a Recorder, stream: StreamId, session: String) -> Self {
         let (keys, used) = (String::new(), Usage::default());
-        Self { recorder, stream, began: recorder.now(), keys, keys_at: None, used, detached: false, updates: 0 }
+        Self {
+            recorder,
+            stream,
+            session,
+            began: recorder.now(),
+            keys,
+            keys_at: None,
+            used,
+            detached: false,
+            updates: 0,
+        }
     }
 
     async fn take(&mut self, update: CallUpdate, leaving: Option<&'static str>) {
@@ -132,6 +148,12 @@ impl<'a> Notes<'a> {
             }
             CallEvent::ModelLost(reason) => {
                 self.propose(SessionEvent::Problem { what: format!("model: {}", reason.name()), code: None }, at).await;
+                self.model_leaves(reason.name(), at).await;
+            }
+            CallEvent::ModelBack { info, .. } => self.model_enters(&info, at).await,
+            CallEvent::ModelChanged { info, .. } => {
+                self.model_leaves("rotated", at).await;
+                self.model_enters(&info, at).await;
             }
             CallEvent::EndCalledOff => self.propose(SessionEvent::EndCalledOff, at).await,
             CallEvent::Ended(reason) => self.detach(&reason, leaving, at).await,
@@ -139,10 +161,14 @@ impl<'a> Notes<'a> {
         }
     }
 
-    /// A watcher that fell behind has missed updates; the report has missed no words and no usage.
+    /// A watcher that fell behind has missed updates; the report has missed no words, no usage and no session that still
+    /// had the call.
     async fn complete(&mut self, report: &CallReport, leaving: Option<&'static str>) {
         for entry in &report.transcript {
             self.recorder.say(Line::from_bridge(self.stream, self.began, entry));
+        }
+        if let Some(session) = report.session.as_ref().filter(|session| session.id != self.session) {
+            self.model_enters(session, self.recorder.now()).await;
         }
         let total = Usage::from(report.usage);
         if let Some(rest) = total.without(&self.used) {
@@ -151,6 +177,17 @@ impl<'a> Notes<'a> {
         if !self.detached {
             self.detach(&report.reason, leaving, self.recorder.now()).await;
         }
+    }
+
+    async fn model_leaves(&self, cause: &str, at: Timestamp) {
+        let session = self.session.clone();
+        self.propose(SessionEvent::ModelDetached { session, cause: cause.to_owned() }, at).await;
+    }
+
+    async fn model_enters(&mut self, info: &SessionInfo, at: Timestamp) {
+        self.session.clone_from(&info.id);
+        let (session, model) = (info.id.clone(), info.model.clone());
+        self.propose(SessionEvent::ModelAttached { stream: self.stream, session, model }, at).await;
     }
 
     async fn use_up(&mut self, usage: Usage, at: Timestamp) {

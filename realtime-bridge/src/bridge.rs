@@ -40,7 +40,7 @@ use self::{endpoints::Dialler, tasks::ToolTasks};
 use crate::{
     alarm::Alarm,
     media::{MediaError, MediaEvent, MediaTransport},
-    realtime::{PlaybackOwner, RealtimeSession, SessionError, TurnOwner},
+    realtime::{PlaybackOwner, RealtimeSession, SessionError, SessionInfo, TurnOwner},
     relay::{
         Again, BargeIn, CallCommand, CallConfig, CallUpdate, ConversationMemory, EndReason, LinkAction, Relay,
         ToolAction,
@@ -200,6 +200,12 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
     #[must_use]
     pub fn handle(&self) -> CallHandle {
         self.handle.clone()
+    }
+
+    /// What was agreed with the session that the call begins with.
+    #[must_use]
+    pub fn session(&self) -> &SessionInfo {
+        self.session.info()
     }
 
     /// Carries the call to its end.
@@ -508,6 +514,7 @@ impl<M: MediaTransport, S: RealtimeSession + 'static> Driver<M, S> {
             Some(mut session) => session.close().await.is_ok(),
             None => true,
         };
+        let session = self.session.as_ref().map(|session| session.info().clone());
         let sessions = (self.session.take(), self.next.take(), self.leaving.take().map(|(session, _)| session));
         let closing =
             async { tokio::join!(self.media.close(), close(sessions.0), close(sessions.1), close(sessions.2)) };
@@ -531,6 +538,7 @@ impl<M: MediaTransport, S: RealtimeSession + 'static> Driver<M, S> {
             transcript_dropped: self.relay.forgotten().0,
             tools: self.relay.tool_runs(),
             tools_dropped: self.relay.forgotten().1,
+            session,
             memory: self.relay.memory().clone(),
             usage: self.relay.usage(),
             stats: self.relay.stats(),

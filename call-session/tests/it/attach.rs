@@ -1,5 +1,7 @@
 //! Carrying a call's audio, and what of it is written down.
 
+mod models;
+
 use std::{
     future::{Future, pending},
     sync::{Arc, Mutex},
@@ -19,12 +21,12 @@ use realtime_bridge::{
     bridge::{Bridge, CallHandle, CallReport},
     media::{
         DtmfDigit,
-        memory::{Caller, line},
+        memory::{Caller, Line as MemoryLine, line},
     },
     realtime::{
         NewItem, ProviderError, RealtimeCommand, RealtimeEvent, ResponseOutcome, ResponseStatus, SessionConfig,
         ToolSpec,
-        memory::{MemoryModel, pair},
+        memory::{MemoryModel, MemorySession, pair},
     },
     relay::{CallConfig, ConversationMemory, MemoryLimits},
     tool::{RawTool, ToolContext, ToolError, ToolOptions, ToolSet},
@@ -80,6 +82,18 @@ async fn live_with(
     (config, tools): (RecorderConfig, ToolSet),
     leave: impl Future<Output = &'static str> + Send + 'static,
 ) -> Live {
+    live_bridged(store, id, stream, config, |bridge| bridge.with_tools(tools).with_memory(memory), leave).await
+}
+
+/// The same over a bridge that was made ready by `with`.
+async fn live_bridged(
+    store: Arc<HardStore>,
+    id: SessionId,
+    stream: StreamId,
+    config: RecorderConfig,
+    with: impl FnOnce(Bridge<MemoryLine, MemorySession>) -> Bridge<MemoryLine, MemorySession>,
+    leave: impl Future<Output = &'static str> + Send + 'static,
+) -> Live {
     let (recorder, writes) = Recorder::new(Arc::clone(&store) as Arc<dyn SessionStore>, id, config);
     let mut writing = JoinSet::new();
     writing.spawn(writes.run());
@@ -91,7 +105,7 @@ async fn live_with(
     // Nobody speaks unless the test has them speak, and a silent line is no dead line.
     let quiet =
         CallConfig::default().with_greeting(None).with_idle(None).with_no_media(3_600 * S).with_model_stall(3_600 * S);
-    let bridge = Bridge::with_config(line, session, quiet).unwrap().with_tools(tools).with_memory(memory);
+    let bridge = with(Bridge::with_config(line, session, quiet).unwrap());
     let (handle, mut carrying) = (bridge.handle(), JoinSet::new());
     carrying.spawn(async move { carry(&recorder, stream, bridge, leave).await });
     Live { store, id, stream, caller, model, handle, carrying, writing }

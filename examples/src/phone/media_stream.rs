@@ -215,7 +215,6 @@ impl Phone {
         };
         let info = session.info();
         let model = SessionEvent::ModelAttached { stream, session: info.id.clone(), model: info.model.clone() };
-        let opened = info.id.clone();
         recorder.propose(model.at(Timestamp::now())).await?;
 
         let before = kept.summary.attachments.iter().rev().find(|known| known.node.is_some());
@@ -261,7 +260,11 @@ impl Phone {
         };
         local.ends(SessionEvent::StreamDetached { stream, cause: cause.to_owned(), orderly });
         let cause = self.cause_of_end(recorder, stream, &report).await;
-        recorder.propose(SessionEvent::ModelDetached { session: opened, cause }.at(Timestamp::now())).await?;
+        // One that was lost was detached then.
+        if let Some(last) = &report.session {
+            let session = last.id.clone();
+            recorder.propose(SessionEvent::ModelDetached { session, cause }.at(Timestamp::now())).await?;
+        }
         let asks = !matches!(report.reason, EndReason::CallerHungUp);
         if let Some(records) = &state.records {
             let record = StreamRecord { call: local.call, call_sid, stream_sid: sid, beginning, report, latencies };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    realtime::Usage,
+    realtime::{SessionInfo, Usage},
     relay::{CallStats, ConversationMemory, EndReason, ToolRun, TranscriptEntry},
 };
 
@@ -24,6 +24,8 @@ pub struct CallReport {
     pub tools: Vec<ToolRun>,
     /// How many older runs of tools are not told any more.
     pub tools_dropped: u64,
+    /// The model's session at the end, which need not be the one that the call began with; `None` when it was lost.
+    pub session: Option<SessionInfo>,
     /// What another session has to know to go on with the conversation.
     pub memory: ConversationMemory,
     /// What the answers have used.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     media::{DtmfDigit, MediaError, MediaStart},
-    realtime::{ItemId, ProviderError, RateLimit, SessionError, ToolCallId, Usage},
+    realtime::{ItemId, ProviderError, RateLimit, SessionError, SessionInfo, ToolCallId, Usage},
     tool::ToolSet,
 };
 
@@ -117,11 +117,15 @@ pub enum CallEvent {
         attempts: u32,
         /// The session, counted from 0.
         session: u32,
+        /// What was agreed with it: its name and its model.
+        info: Arc<SessionInfo>,
     },
     /// Another session has taken over before the provider's limit, and the caller did not notice.
     ModelChanged {
         /// The session, counted from 0.
         session: u32,
+        /// What was agreed with it: its name and its model.
+        info: Arc<SessionInfo>,
     },
     /// The end of the call was announced and then called off, since the caller spoke.
     EndCalledOff,

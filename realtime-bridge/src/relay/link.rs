@@ -279,7 +279,8 @@ impl Relay {
                 self.link.waited = self.link.waited.map(|waited| waited + gap);
                 self.link.actions.push_back(LinkAction::Switch);
                 self.enter(now, session, capabilities);
-                self.tell(now, CallEvent::ModelBack { gap, attempts, session: self.link.session });
+                let info = Arc::new(session.clone());
+                self.tell(now, CallEvent::ModelBack { gap, attempts, session: self.link.session, info });
             }
         }
     }
@@ -549,7 +550,7 @@ impl Relay {
         self.link.actions.push_back(LinkAction::Switch);
         self.stats.rotations += 1;
         self.enter(now, &session, &capabilities);
-        self.tell(now, CallEvent::ModelChanged { session: self.link.session });
+        self.tell(now, CallEvent::ModelChanged { session: self.link.session, info: Arc::new(session) });
     }
 
     /// Since when the line has been silent: a model that owed an answer may have been lost long before it was given up.

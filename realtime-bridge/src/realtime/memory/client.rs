@@ -3,14 +3,17 @@
 use std::{
     collections::VecDeque,
     future::pending,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use tokio::{sync::mpsc, time};
 
-use super::{MemoryModel, MemorySession, pair_with};
+use super::{MemoryModel, MemorySession, pair_named};
 use crate::realtime::{Capabilities, CloseReason, ConnectError, RealtimeClient, SessionConfig};
 
 /// Connections that may wait until the provider's end takes them.
@@ -23,6 +26,8 @@ pub struct MemoryClient {
     script: Arc<Mutex<VecDeque<ConnectScript>>>,
     capabilities: Capabilities,
     connect_timeout: Duration,
+    model: String,
+    opened: Arc<AtomicU64>,
 }
 
 /// What happens to one attempt to connect.
@@ -57,6 +62,8 @@ impl MemoryClient {
             script: Arc::clone(&script),
             capabilities: Capabilities::client_driven(),
             connect_timeout: Duration::from_secs(10),
+            model: "memory".into(),
+            opened: Arc::default(),
         };
         (client, MemoryProvider { incoming: receiver, script })
     }
@@ -65,6 +72,13 @@ impl MemoryClient {
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
+        self
+    }
+
+    /// Sets the model's name, from which its sessions get theirs. Default: `memory`.
+    #[must_use]
+    pub fn with_model(mut self, model: impl Into<String>) -> Self {
+        self.model = model.into();
         self
     }
 
@@ -83,7 +97,8 @@ impl MemoryClient {
             ConnectScript::Fail(error) => return Err(error),
             ConnectScript::Stall => pending().await,
         }
-        let (session, model) = pair_with(config, self.capabilities.clone());
+        let id = format!("{}-{}", self.model, self.opened.fetch_add(1, Ordering::Relaxed) + 1);
+        let (session, model) = pair_named(config, self.capabilities.clone(), &id, &self.model);
         match self.incoming.send(model).await {
             Ok(()) => Ok(session),
             Err(_) => Err(ConnectError::Closed(CloseReason::new(None, "the provider in memory is gone"))),

@@ -57,8 +57,17 @@ pub fn pair(config: &SessionConfig) -> (MemorySession, MemoryModel) {
 /// Both ends of one session of a provider that can do this.
 #[must_use]
 pub fn pair_with(config: &SessionConfig, capabilities: Capabilities) -> (MemorySession, MemoryModel) {
+    pair_named(config, capabilities, "memory", "memory")
+}
+
+fn pair_named(
+    config: &SessionConfig,
+    capabilities: Capabilities,
+    id: &str,
+    model: &str,
+) -> (MemorySession, MemoryModel) {
     let (events, commands) = (Pipe::new(EVENTS), Pipe::new(COMMANDS));
-    let info = SessionInfo::new("memory", "memory", config.input_format, config.output_format)
+    let info = SessionInfo::new(id, model, config.input_format, config.output_format)
         .with_turn_owner(config.turn_detection.owner())
         .with_opened(tokio::time::Instant::now().into_std());
     let session =
