@@ -137,6 +137,7 @@ impl<'a> Notes<'a> {
             }
             CallEvent::Transcript(entry) => self.recorder.say(Line::from_bridge(self.stream, self.began, &entry)),
             CallEvent::Noted(text) => self.propose(SessionEvent::Noted { text }, at).await,
+            CallEvent::Summarised { summary: text, .. } => self.propose(SessionEvent::Summarised { text }, at).await,
             CallEvent::Dtmf(digit) => {
                 self.keys.push(digit.as_char());
                 self.keys_at = Some(update.at);

@@ -140,6 +140,7 @@ impl CallSession {
             }
             SessionEvent::ModelDetached { .. }
             | SessionEvent::Noted { .. }
+            | SessionEvent::Summarised { .. }
             | SessionEvent::Used { .. }
             | SessionEvent::KeysPressed { .. }
             | SessionEvent::KeysSent { .. } => true,

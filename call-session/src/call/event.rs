@@ -89,6 +89,11 @@ pub enum SessionEvent {
         /// What.
         text: String,
     },
+    /// The beginning of the conversation was summed up, for a model that is not told all of it.
+    Summarised {
+        /// What was said, in short.
+        text: String,
+    },
     /// A tool is about to run.
     ToolStarted {
         /// The run.
@@ -183,6 +188,7 @@ impl SessionEvent {
             Self::ModelDetached { .. } => "model-detached",
             Self::Said { .. } => "said",
             Self::Noted { .. } => "noted",
+            Self::Summarised { .. } => "summarised",
             Self::ToolStarted { .. } => "tool-started",
             Self::ToolFinished { .. } => "tool-finished",
             Self::Used { .. } => "used",

@@ -20,6 +20,9 @@ impl CallSession {
         let lines = u32::try_from(self.summary.attachments.len()).unwrap_or(u32::MAX);
         let mut memory = ConversationMemory::with_limits(limits).with_lines(lines);
         told.into_iter().for_each(|(_, entry)| memory.push(entry));
+        if let Some(gist) = &self.gist {
+            memory.set_summary(&gist.text);
+        }
         memory
     }
 

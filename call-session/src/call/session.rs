@@ -195,6 +195,8 @@ pub struct CallSession {
     pub tools: Vec<ToolRun>,
     /// What the model was told besides, in order.
     pub notes: Vec<Note>,
+    /// The beginning of the conversation in short, once it was too long to tell a model all of it.
+    pub gist: Option<Note>,
 }
 
 /// Something that the model was told, to be remembered.
@@ -348,6 +350,7 @@ impl CallSummary {
             SessionEvent::Created(_)
             | SessionEvent::ModelDetached { .. }
             | SessionEvent::Noted { .. }
+            | SessionEvent::Summarised { .. }
             | SessionEvent::ToolStarted { .. }
             | SessionEvent::ToolFinished { .. }
             | SessionEvent::KeysPressed { .. }
@@ -511,7 +514,7 @@ impl Attachment {
 
 /// The kinds of events that [`CallSession::apply_words`] looks at, by [`SessionEvent::name`]. What makes a whole call of its
 /// summary needs no others.
-pub const WORDS: [&str; 4] = ["said", "noted", "tool-started", "tool-finished"];
+pub const WORDS: [&str; 5] = ["said", "noted", "summarised", "tool-started", "tool-finished"];
 
 impl CallSession {
     /// A call that begins to exist.
@@ -523,7 +526,7 @@ impl CallSession {
     /// A call of which the words are still missing: see [`apply_words`](Self::apply_words).
     #[must_use]
     pub const fn of(summary: CallSummary) -> Self {
-        Self { summary, transcript: Vec::new(), tools: Vec::new(), notes: Vec::new() }
+        Self { summary, transcript: Vec::new(), tools: Vec::new(), notes: Vec::new(), gist: None }
     }
 
     /// The call that these events make.
@@ -552,6 +555,7 @@ impl CallSession {
             SessionEvent::Said { lines } => lines.iter().for_each(|line| self.note(line)),
             SessionEvent::ToolStarted { run } => self.tools.push(run.clone()),
             SessionEvent::Noted { text } => self.notes.push(Note { at: stamped.at, text: text.clone() }),
+            SessionEvent::Summarised { text } => self.gist = Some(Note { at: stamped.at, text: text.clone() }),
             SessionEvent::ToolFinished { key, outcome, output } => {
                 if let Some(run) = self.tools.iter_mut().find(|run| run.key == *key) {
                     (run.outcome, run.output, run.ended) = (Some(*outcome), output.clone(), Some(stamped.at));

@@ -423,6 +423,26 @@ async fn another_server_goes_on_with_what_is_kept() {
     assert_eq!(kept.transcript.last().map(short).as_deref(), Some("agent: It is booked."));
 }
 
+#[tokio::test(start_paused = true)]
+async fn another_server_is_told_the_beginning_of_a_long_call_in_short() {
+    let mut call = started().await;
+    call.model.caller_says("A table for two, please.").await;
+    call.handle.summarise("A table is wanted.").await.unwrap();
+    sleep(S).await;
+    let Live { store, id, mut carrying, mut writing, .. } = call;
+    carrying.shutdown().await;
+    writing.shutdown().await;
+    let memory = store.load(id).await.unwrap().unwrap().memory(MemoryLimits::default());
+    assert_eq!(memory.summary(), Some("A table is wanted."));
+    let mut call = live(store, id, stream(2), memory, RecorderConfig::default(), pending()).await;
+    sleep(S).await;
+    let first = call.model.recv_control().await;
+    let Some(RealtimeCommand::AddItem { item: NewItem::System(text), .. }) = first else { panic!("{first:?}") };
+    assert!(text.ends_with("in short: A table is wanted."), "{text}");
+    call.handle.hang_up().await.unwrap();
+    call.over().await;
+}
+
 /// How a server loses a call while a tool runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lost {

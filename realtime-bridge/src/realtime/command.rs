@@ -29,6 +29,16 @@ pub enum RealtimeCommand {
         /// What is special about this answer.
         options: ResponseOptions,
     },
+    /// Ask for text beside the conversation: nobody hears it, it becomes no entry, and the conversation is not read for it.
+    /// Only where the provider [can](super::Capabilities::asides).
+    Aside {
+        /// The request; comes back in [`Aside`](super::RealtimeEvent::Aside) or in an error.
+        request: RequestId,
+        /// Used in place of the session's instructions.
+        instructions: String,
+        /// What it is about.
+        text: String,
+    },
     /// Stop an answer.
     Cancel {
         /// The request.

@@ -113,6 +113,22 @@ pub enum RealtimeEvent {
     },
     /// An answer ended, one way or another.
     ResponseDone(Box<ResponseOutcome>),
+    /// More of a text that was asked for beside the conversation.
+    AsideDelta {
+        /// The request.
+        request: RequestId,
+        /// The new words.
+        delta: String,
+    },
+    /// A text that was asked for beside the conversation has come to its end.
+    Aside {
+        /// The request.
+        request: RequestId,
+        /// The whole text, or why there is none.
+        result: Result<String, ProviderError>,
+        /// What it used; `None` when the provider does not say.
+        usage: Option<Usage>,
+    },
     /// The model has cut an entry.
     Truncated {
         /// The entry.

@@ -126,6 +126,8 @@ pub struct Capabilities {
     pub truncate: bool,
     /// Answers can be asked for and stopped. Where not, the model alone decides when it speaks.
     pub respond: bool,
+    /// Text can be asked for beside the conversation.
+    pub asides: bool,
     /// Who has the line and its playback queue.
     pub playback: PlaybackOwner,
     /// The longest session the provider allows.
@@ -137,19 +139,26 @@ impl Capabilities {
     /// and cut, the bridge has the line, tools are called by name.
     #[must_use]
     pub const fn client_driven() -> Self {
-        Self { truncate: true, respond: true, playback: PlaybackOwner::Bridge, session_limit: None }
+        Self { truncate: true, respond: true, asides: false, playback: PlaybackOwner::Bridge, session_limit: None }
     }
 
     /// A full-duplex provider that decides by itself when it speaks and stops, as OpenAI GPT-Live does.
     #[must_use]
     pub const fn server_driven() -> Self {
-        Self { truncate: false, respond: false, playback: PlaybackOwner::Bridge, session_limit: None }
+        Self { truncate: false, respond: false, asides: false, playback: PlaybackOwner::Bridge, session_limit: None }
     }
 
     /// Sets the longest session the provider allows.
     #[must_use]
     pub const fn with_session_limit(mut self, limit: Duration) -> Self {
         self.session_limit = Some(limit);
+        self
+    }
+
+    /// Sets whether text can be asked for beside the conversation. Default: no.
+    #[must_use]
+    pub const fn with_asides(mut self, asides: bool) -> Self {
+        self.asides = asides;
         self
     }
 

@@ -31,7 +31,10 @@ impl Relay {
                 self.saying = true;
             }
             CallCommand::Instruct { text, respond: false } => self.note(now, NewItem::System(text)),
-            CallCommand::Summarise(text) => self.memory.set_summary(text),
+            CallCommand::Summarise(summary) => {
+                let entries = self.memory.forgotten();
+                self.tell(now, CallEvent::Summarised { summary, entries });
+            }
             CallCommand::Accompany(accompany) => self.accompany(now, accompany),
             CallCommand::Interrupt => self.interrupt(now, true),
             CallCommand::UpdateTools(tools) => {

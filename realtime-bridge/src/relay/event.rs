@@ -92,6 +92,13 @@ pub enum CallEvent {
     },
     /// How fast one turn was.
     Latency(TurnLatency),
+    /// The beginning of the conversation was summed up, for whoever has to go on with it and cannot be told all.
+    Summarised {
+        /// What was said, in short.
+        summary: String,
+        /// How many entries of the [memory](super::ConversationMemory) it tells of, counted from the first there was.
+        entries: u64,
+    },
     /// What an answer has used.
     Usage(Usage),
     /// What is left of the account's limits.
@@ -161,6 +168,7 @@ impl CallEvent {
             Self::ToolFinished { .. } => "tool-finished",
             Self::ToolAnswered { .. } => "tool-answered",
             Self::Latency(_) => "latency",
+            Self::Summarised { .. } => "summarised",
             Self::Usage(_) => "usage",
             Self::RateLimits(_) => "rate-limits",
             Self::ProviderProblem(_) => "provider-problem",

@@ -466,6 +466,7 @@ impl Relay {
         }
         let owed = self.sequencer.leave(sounded) || std::mem::take(&mut self.caller.awaits_answer);
         self.commands.clear();
+        self.digest.lost();
         self.timers.model_idle();
         if sounded {
             self.go_on();
@@ -535,7 +536,7 @@ impl Relay {
     }
 
     /// Nobody speaks, nothing is owed, nothing is done, and what was said is known in words.
-    fn may_rotate(&mut self, now: Instant) -> bool {
+    pub(super) fn may_rotate(&mut self, now: Instant) -> bool {
         !self.caller.is_speaking()
             && !self.caller.awaits_answer
             && !self.sequencer.is_busy()

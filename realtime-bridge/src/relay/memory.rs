@@ -1,5 +1,7 @@
 //! What a conversation was about, kept so that another session, or another node, can go on with it.
 
+mod fading;
+
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -31,11 +33,16 @@ use crate::realtime::{NewItem, ToolCallId};
 pub struct ConversationMemory {
     limits: MemoryLimits,
     summary: Option<String>,
+    /// How many entries, counted from the first there was, the summary stands in for.
+    summarised: u64,
     forgotten: u64,
     /// How many lines the call has had: times count from the start of each.
     lines: u32,
     entries: Vec<MemoryEntry>,
 }
+
+/// The longest summary, in characters.
+const SUMMARY: usize = 4_000;
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,9 +167,19 @@ impl ConversationMemory {
         self.summary.as_deref()
     }
 
-    /// Sets what was said before the oldest entry, in short. The model is told so in place of what was forgotten.
+    /// Sets what was said before the oldest entry, in short. The model is told so in place of what was forgotten. Of a
+    /// summary of more than 4,000 characters the rest is dropped.
     pub fn set_summary(&mut self, summary: impl Into<String>) {
-        self.summary = Some(summary.into());
+        self.sum_up(summary.into(), self.forgotten);
+    }
+
+    /// Sets a summary of this many entries, counted from the first there was; the newest of them may still be here.
+    fn sum_up(&mut self, mut summary: String, entries: u64) {
+        if let Some((end, _)) = summary.char_indices().nth(SUMMARY) {
+            summary.truncate(end);
+        }
+        self.summary = Some(summary);
+        self.summarised = self.summarised.max(entries);
     }
 
     /// Says how many lines the call has had before the one to come. The keys of tool runs differ between lines by this
@@ -200,6 +217,7 @@ impl ConversationMemory {
                 self.tool_started(update.at, id, name, key, arguments)
             }
             CallEvent::ToolFinished { id, outcome, output, .. } => self.tool_ended(update.at, id, *outcome, output),
+            CallEvent::Summarised { summary, entries } => self.sum_up(summary.clone(), *entries),
             _ => {}
         }
     }

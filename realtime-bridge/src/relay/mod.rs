@@ -15,6 +15,7 @@
 mod agent;
 mod caller;
 mod config;
+mod digest;
 mod drops;
 mod elsewhere;
 mod ending;
@@ -47,8 +48,8 @@ pub use memory::{ConversationMemory, MemoryEntry, MemoryLimits, Remembered, Reme
 pub use recovery::{GapFiller, Recovery};
 
 use self::{
-    drops::Drops, ending::Phase, journal::Journal, keypad::KeyBuffer, latency::Latency, link::Link, model::Pending,
-    playout::Playout, sequencer::Sequencer, timers::Timers, transcript::Transcript,
+    digest::Digest, drops::Drops, ending::Phase, journal::Journal, keypad::KeyBuffer, latency::Latency, link::Link,
+    model::Pending, playout::Playout, sequencer::Sequencer, timers::Timers, transcript::Transcript,
 };
 use crate::{
     audio::{AudioFormat, AudioFrame, Transcoder},
@@ -115,6 +116,7 @@ pub struct Relay {
     pending: Pending,
     journal: Journal,
     memory: ConversationMemory,
+    digest: Digest,
     keys: KeyBuffer,
     transcript: Transcript,
     latency: Latency,
@@ -156,6 +158,7 @@ impl Relay {
             pending: Pending::default(),
             journal: Journal::default(),
             memory: ConversationMemory::default(),
+            digest: Digest::default(),
             keys: KeyBuffer::default(),
             transcript: Transcript::default(),
             latency: Latency::default(),
@@ -283,6 +286,7 @@ impl Relay {
         let at = self.since_start(now);
         let update = CallUpdate { sequence: self.next_event, at, event };
         self.memory.apply(&update);
+        self.digest.memory_changes();
         self.events.push_back(update);
         self.next_event += 1;
     }

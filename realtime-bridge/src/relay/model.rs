@@ -142,6 +142,8 @@ impl Relay {
             RealtimeEvent::Error(error) => self.model_error(now, error),
             RealtimeEvent::Other { kind, json } => self.tell(now, CallEvent::Provider { kind, json: json.into() }),
             RealtimeEvent::Playback { response, change } => self.playback_changed(now, &response, change),
+            RealtimeEvent::AsideDelta { .. } => {}
+            RealtimeEvent::Aside { request, result, usage } => self.aside_done(now, request, result, usage),
             // What was heard is known already: from the ledger, or from what is played.
             RealtimeEvent::Truncated { .. } => {}
         }
@@ -288,6 +290,9 @@ impl Relay {
     }
 
     fn model_error(&mut self, now: Instant, error: ProviderError) {
+        if error.request.is_some_and(|request| self.digest.is_asked(request)) {
+            return self.not_summed_up(now, error);
+        }
         let class = classify(&error);
         let pause = (class == ErrorClass::Retry).then(|| retry_delay(&error));
         let refused = self.sequencer.is_refused(&error, pause.is_some());

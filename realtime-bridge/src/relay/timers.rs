@@ -116,6 +116,7 @@ impl Relay {
         self.check_idle(now);
         self.check_duration(now);
         self.check_closing(now);
+        self.check_digest(now);
     }
 
     /// When [`handle_timeout`](Relay::handle_timeout) is wanted next.
@@ -124,6 +125,7 @@ impl Relay {
             return None;
         }
         let link = self.link_timeout(now);
+        let digest = self.digest_due(now);
         let config = &self.config;
         let timers = &self.timers;
         let speech = timers.media.filter(|_| self.caller.wants_padding()).map(|at| at + SPEECH_WITHOUT_AUDIO);
@@ -144,6 +146,7 @@ impl Relay {
         due(self.playout.timeout(now));
         due(self.drops.timeout());
         due(self.tone_due(now));
+        due(digest);
         next
     }
 

@@ -41,6 +41,7 @@ pub async fn every_event_is_kept(store: Store) {
         SessionEvent::ModelAttached { stream, session: "sess_1".into(), model: "a-model".into() },
         SessionEvent::Said { lines: vec![Line::new("item-1", Speaker::Agent, at(1), "Hello.")] },
         SessionEvent::Noted { text: "The caller is in a hurry.".into() },
+        SessionEvent::Summarised { text: "A table is wanted.".into() },
         SessionEvent::ToolStarted { run: ToolRun::new("key", "call_1", "book", r#"{"day": "1"}"#, at(2)) },
         SessionEvent::ToolFinished { key: "key".into(), outcome: ToolOutcome::Done, output: Some("{}".into()) },
         SessionEvent::Used { usage },

@@ -119,6 +119,23 @@ fn another_session_is_told_what_was_heard_in_its_order() {
 }
 
 #[test]
+fn another_session_is_told_the_newest_and_the_beginning_in_short() {
+    let mut call = after(attached(stream(1)));
+    for number in 0..5 {
+        let words = line(stream(1), &format!("0/{number}"), Speaker::Caller, 10 + number, &format!("Number {number}."));
+        call.take([said(vec![words]).at(at(10 + number))]).unwrap();
+    }
+    let limits = MemoryLimits::new(3, 1_000);
+    assert_eq!((call.memory(limits).summary(), call.memory(limits).forgotten()), (None, 2));
+    for text in ["One number.", "Some numbers."] {
+        let summarised = SessionEvent::Summarised { text: text.into() };
+        assert_eq!(call.take([summarised.at(at(20))]).unwrap().len(), 1);
+    }
+    let memory = call.memory(limits);
+    assert_eq!((memory.summary(), memory.entries().len()), (Some("Some numbers."), 3));
+}
+
+#[test]
 fn a_stream_that_never_came_says_nothing_of_the_conversation_before() {
     let expected = |number| SessionEvent::StreamExpected { stream: stream(number) };
     let broken = detached(stream(1), "line-failed", false);

@@ -121,6 +121,7 @@ pub(crate) fn samples() -> Vec<SessionEvent> {
         SessionEvent::Said { lines: vec![line(stream(1), "0/item_2", Speaker::Caller, 10, "secret-words"), half] },
         SessionEvent::Said { lines: vec![line(stream(1), "0/item_1", Speaker::Agent, 11, "secret-words and more")] },
         SessionEvent::Noted { text: "secret-note".into() },
+        SessionEvent::Summarised { text: "secret-summary".into() },
         SessionEvent::ToolStarted { run },
         SessionEvent::ToolFinished { key: "call-1/tool-1".into(), outcome: ToolOutcome::TimedOut, output: None },
         SessionEvent::ToolFinished {

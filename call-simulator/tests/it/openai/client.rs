@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use call_simulator::{
     audio::fixtures::en,
-    openai::{Answer, ApiError, Ending, FREE_SLOTS, OnUpdate, OpenAiSimulator, Script, Settings, Timing, WrongKey},
+    openai::{
+        Answer, ApiError, Ending, FREE_SLOTS, OnUpdate, OpenAiSimulator, Script, Settings, Timing, Utterance, WrongKey,
+    },
 };
 use futures_util::{SinkExt, StreamExt};
 use realtime_bridge::{
     audio::{AudioFormat, AudioFrame},
     realtime::{
-        ConnectError, NewItem, RealtimeClient, RealtimeCommand, RealtimeEvent, RequestId, ResponseOptions,
-        ResponseStatus, SessionConfig, Transcription,
+        ConnectError, NewItem, RealtimeClient, RealtimeCommand, RealtimeEvent, RealtimeSession, RequestId,
+        ResponseOptions, ResponseStatus, SessionConfig, Transcription,
         openai::{OpenAiClient, OpenAiConfig, OpenAiSession},
     },
 };
@@ -180,4 +182,32 @@ async fn a_busy_server_is_told_as_such() {
         matches!(error, ConnectError::Status { status: 429, retry_after: after } if after == retry_after),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn text_beside_the_conversation_is_written_while_an_answer_is_spoken_and_leaves_no_trace() {
+    let openai = serve(script().aside(Answer::say(Utterance::recorded("A table is wanted.", vec![])))).await;
+    let mut session = connect(&openai).await;
+    assert!(session.capabilities().asides);
+    session.send(respond(1)).await.unwrap();
+    until(&mut session, |event| matches!(event, RealtimeEvent::Audio { .. }).then_some(())).await;
+    let (instructions, text) = ("Sum up.".into(), "caller: A table for two, please.".into());
+    session.send(RealtimeCommand::Aside { request: RequestId(2), instructions, text }).await.unwrap();
+    let (mut result, mut answers) = (None, 0);
+    until(&mut session, |event| {
+        match event {
+            RealtimeEvent::Aside { request: RequestId(2), result: text, usage } => {
+                assert!(usage.is_some_and(|usage| usage.input > 0 && usage.output_audio == 0));
+                result = Some(text.clone().unwrap());
+            }
+            RealtimeEvent::ResponseStarted { .. } | RealtimeEvent::ResponseDone(_) => answers += 1,
+            _ => {}
+        }
+        (result.is_some() && answers == 1).then_some(())
+    })
+    .await;
+    assert_eq!(result.as_deref(), Some("A table is wanted."));
+    session.close().await.unwrap();
+    let items = format!("{:?}", openai.sessions()[0].recording().items);
+    assert!(!items.contains("table"), "{items}");
 }

@@ -57,6 +57,12 @@ impl MemoryModel {
         item
     }
 
+    /// The text that was asked for beside the conversation, by this request.
+    pub async fn aside(&mut self, request: RequestId, text: &str) {
+        self.emit(RealtimeEvent::AsideDelta { request, delta: text.into() }).await;
+        self.emit(RealtimeEvent::Aside { request, result: Ok(text.into()), usage: None }).await;
+    }
+
     /// A spoken answer begins: the answer and its entry, no audio yet. `request` is the `Respond` it answers.
     pub async fn begin(&mut self, request: Option<RequestId>) -> Answer {
         let answer = Answer { response: self.new_response_id(), item: self.new_item_id() };

@@ -14,8 +14,8 @@ use crate::{
     audio::{AudioFormat, AudioFrame},
     media::DtmfDigit,
     realtime::{
-        ItemId, ItemKind, PlaybackChange, ProviderError, RateLimit, RealtimeEvent, ResponseId, ResponseOutcome,
-        ResponseStatus, SessionError, ToolCall, Usage,
+        ItemId, ItemKind, PlaybackChange, ProviderError, RateLimit, RealtimeEvent, RequestId, ResponseId,
+        ResponseOutcome, ResponseStatus, SessionError, ToolCall, Usage,
     },
 };
 
@@ -42,8 +42,8 @@ pub struct EventDecoder {
     /// The last names seen; a name that comes again costs no allocation.
     response: ResponseId,
     item: ItemId,
-    /// Answers that are running beside the conversation, and none of its business.
-    out_of_band: Vec<String>,
+    /// Answers that are running beside the conversation, and none of its business; with our request, where it is ours.
+    out_of_band: Vec<(String, Option<RequestId>)>,
 }
 
 impl EventDecoder {
@@ -117,8 +117,8 @@ impl EventDecoder {
             Ok(json) => Ok(RealtimeEvent::Other { kind: kind.clone(), json: json.to_owned() }),
             Err(error) => Err(malformed(ParseError::NoType(error))),
         };
-        if self.is_out_of_band(&event) {
-            return other();
+        if let Some(request) = self.out_of_band(&event) {
+            return request.and_then(|request| aside(event, request)).map_or_else(other, Ok);
         }
         match self.known(event) {
             Some(Ok(event)) => Ok(event),
@@ -207,19 +207,21 @@ impl EventDecoder {
         }))
     }
 
-    /// Whether an event belongs to an answer beside the conversation; notes where such an answer begins and ends.
-    fn is_out_of_band(&mut self, event: &ServerEvent) -> bool {
+    /// `Some` when an event belongs to an answer beside the conversation, with the request of ours that asked for it, if
+    /// any; notes where such an answer begins and ends.
+    #[expect(clippy::option_option, reason = "none of its business, ours, or somebody else's")]
+    fn out_of_band(&mut self, event: &ServerEvent) -> Option<Option<RequestId>> {
         let response = match event {
             ServerEvent::ResponseCreated(event) if event.response.conversation_id.is_null() => {
-                self.out_of_band.push(event.response.id.clone());
-                return true;
+                let request = request(&event.response);
+                self.out_of_band.push((event.response.id.clone(), request));
+                return Some(request);
             }
             ServerEvent::ResponseDone(event) => {
-                let known = self.out_of_band.iter().position(|id| *id == event.response.id);
-                if let Some(index) = known {
-                    self.out_of_band.swap_remove(index);
-                }
-                return known.is_some() || event.response.conversation_id.is_null();
+                let known = self.out_of_band.iter().position(|(id, _)| *id == event.response.id);
+                let known = known.map(|index| self.out_of_band.swap_remove(index).1);
+                let null = event.response.conversation_id.is_null();
+                return known.or_else(|| null.then(|| request(&event.response)));
             }
             ServerEvent::OutputAudioDelta(event)
             | ServerEvent::OutputTranscriptDelta(event)
@@ -229,9 +231,9 @@ impl EventDecoder {
             ServerEvent::OutputAudioStarted(event)
             | ServerEvent::OutputAudioStopped(event)
             | ServerEvent::OutputAudioCleared(event) => &event.response_id,
-            _ => return false,
+            _ => return None,
         };
-        self.out_of_band.contains(response)
+        self.out_of_band.iter().find(|(id, _)| id == response).map(|(_, request)| *request)
     }
 
     fn response(&mut self, name: &str) -> ResponseId {
@@ -294,9 +296,43 @@ fn item_added(event: ItemEvent) -> Option<RealtimeEvent> {
 }
 
 fn started(response: Response) -> RealtimeEvent {
-    let tag = response.metadata.as_ref().and_then(|metadata| metadata.get(REQUEST_KEY));
-    let request = tag.and_then(|tag| tag.parse().ok());
+    let request = request(&response);
     RealtimeEvent::ResponseStarted { response: response.id.into(), request }
+}
+
+/// The request of ours that a response carries back.
+fn request(response: &Response) -> Option<RequestId> {
+    response.metadata.as_ref()?.get(REQUEST_KEY)?.parse().ok()
+}
+
+/// What an event of an answer that we have asked for beside the conversation says of it.
+fn aside(event: ServerEvent, request: RequestId) -> Option<RealtimeEvent> {
+    match event {
+        ServerEvent::OutputTextDelta(event) => Some(RealtimeEvent::AsideDelta { request, delta: event.delta }),
+        ServerEvent::ResponseDone(event) => {
+            let text = written(&event.response.output);
+            let ResponseOutcome { status, usage, .. } = outcome(event.response);
+            let result = match status {
+                ResponseStatus::Completed => Ok(text),
+                ResponseStatus::Failed(error) => Err(error),
+                ResponseStatus::Incomplete { reason } => Err(not_whole(reason)),
+                ResponseStatus::Interrupted | ResponseStatus::Cancelled => Err(not_whole("cancelled")),
+            };
+            Some(RealtimeEvent::Aside { request, result, usage })
+        }
+        _ => None,
+    }
+}
+
+fn not_whole(reason: impl Into<String>) -> ProviderError {
+    ProviderError::new("incomplete", reason, "the text was cut short")
+}
+
+/// The words of an answer in text.
+fn written(output: &[Item]) -> String {
+    let messages =
+        output.iter().filter_map(|item| if let Item::Message(message) = item { Some(message) } else { None });
+    messages.flat_map(|message| &message.content).filter_map(|part| part.text.as_deref()).collect()
 }
 
 fn outcome(response: Response) -> ResponseOutcome {

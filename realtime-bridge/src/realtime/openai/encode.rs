@@ -34,6 +34,9 @@ pub fn encode_command(command: &RealtimeCommand) -> String {
             item: new_item(item),
         }),
         RealtimeCommand::Respond { request, options } => ClientEvent::ResponseCreate(respond(*request, options)),
+        RealtimeCommand::Aside { request, instructions, text } => {
+            ClientEvent::ResponseCreate(aside(*request, instructions, text))
+        }
         RealtimeCommand::Cancel { request, response } => ClientEvent::ResponseCancel(ResponseCancel {
             event_id: Some(request.to_string()),
             response_id: response.as_ref().map(ToString::to_string),
@@ -73,6 +76,20 @@ fn respond(request: RequestId, options: &ResponseOptions) -> ResponseCreate {
         instructions: options.instructions.clone(),
         // Rather than no tools at all: the prompt stays the same, and so does the provider's cache of it.
         tool_choice: options.without_tools.then(|| ToolChoice::Mode("none".into())),
+        metadata: Some(BTreeMap::from([(REQUEST_KEY.to_owned(), request.to_string())])),
+        ..ResponseParams::default()
+    };
+    ResponseCreate { event_id: Some(request.to_string()), response: Some(response) }
+}
+
+/// Its input stands in place of the conversation.
+fn aside(request: RequestId, instructions: &str, text: &str) -> ResponseCreate {
+    let response = ResponseParams {
+        conversation: Some("none".into()),
+        output_modalities: Some(vec!["text".into()]),
+        instructions: Some(instructions.to_owned()),
+        tools: Some(Vec::new()),
+        input: Some(vec![Item::text("user", text)]),
         metadata: Some(BTreeMap::from([(REQUEST_KEY.to_owned(), request.to_string())])),
         ..ResponseParams::default()
     };

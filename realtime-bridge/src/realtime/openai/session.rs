@@ -171,8 +171,9 @@ impl Stream for OpenAiSession {
 }
 
 fn within(capabilities: Capabilities, config: &OpenAiConfig) -> Capabilities {
-    let Dialect { truncates, session_limit, .. } = config.dialect;
-    Capabilities { truncate: truncates, session_limit, ..capabilities }
+    // Only by its metadata is an answer beside the conversation known.
+    let Dialect { truncates, session_limit, echoes_metadata: asides, .. } = config.dialect;
+    Capabilities { truncate: truncates, asides, session_limit, ..capabilities }
 }
 
 impl Sink<RealtimeCommand> for OpenAiSession {

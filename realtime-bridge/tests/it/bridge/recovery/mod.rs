@@ -6,6 +6,7 @@ mod endpoints;
 mod phases;
 mod rotation;
 mod story;
+mod summary;
 mod talk;
 mod voice;
 mod wire;

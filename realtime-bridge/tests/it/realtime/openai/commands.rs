@@ -80,6 +80,26 @@ async fn answers_are_asked_for_and_stopped_by_name() {
 }
 
 #[tokio::test]
+async fn text_is_asked_for_beside_the_conversation() {
+    let aside = RealtimeCommand::Aside {
+        request: RequestId(7),
+        instructions: "Sum up.".into(),
+        text: "caller: A table for two, please.".into(),
+    };
+    check(
+        aside,
+        json!({"type": "response.create", "event_id": "req_7", "response": {
+            "instructions": "Sum up.", "tools": [], "conversation": "none", "output_modalities": ["text"],
+            "metadata": {"client_event_id": "req_7"},
+            "input": [{"type": "message", "role": "user", "content": [
+                {"type": "input_text", "text": "caller: A table for two, please."}
+            ]}]
+        }}),
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_cut_is_told_in_whole_milliseconds() {
     let heard = Duration::from_micros(1_999_999);
     check(

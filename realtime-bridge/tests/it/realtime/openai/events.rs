@@ -325,3 +325,61 @@ async fn every_example_is_told() {
         examples.into_iter().filter(|(name, _)| name.starts_with("server.")).map(|(_, event)| event).collect();
     assert_eq!(events_for(&events).await.len(), events.len());
 }
+
+/// The example of the reference, as if we had asked for it by this request.
+fn asked_aside(request: &str) -> Value {
+    let mut done = example("server.response.done.out-of-band-text");
+    done["response"]["metadata"] = json!({"client_event_id": request});
+    done
+}
+
+#[tokio::test]
+async fn text_beside_the_conversation_comes_back_to_its_request_and_is_no_answer() {
+    let done = asked_aside("req_9");
+    let mut created = done.clone();
+    created["type"] = json!("response.created");
+    created["response"]["status"] = json!("in_progress");
+    let delta = |response: &str| {
+        json!({"type": "response.output_text.delta", "response_id": response, "item_id": "item_B3", "output_index": 0,
+            "content_index": 0, "delta": "Caller"})
+    };
+    let mut failed = done.clone();
+    failed["response"]["status"] = json!("failed");
+    failed["response"]["status_details"] = json!({"type": "failed", "error": {"type": "server_error", "code": "down"}});
+    let mut cut = done.clone();
+    cut["response"]["status"] = json!("incomplete");
+    cut["response"]["status_details"] = json!({"type": "incomplete", "reason": "max_output_tokens"});
+    let theirs = example("server.response.done.out-of-band-text");
+    let events = [created, delta("resp_B3"), delta("resp_other"), done, delta("resp_B3"), failed, cut, theirs];
+    let told = events_for(&events).await;
+    let short: Vec<_> = told.iter().map(short_aside).collect();
+    assert_eq!(
+        short,
+        [
+            "other response.created",
+            "9 Caller",
+            "other response.output_text.delta",
+            "9 ok Caller asked about order 417. 212",
+            "other response.output_text.delta",
+            "9 down 212",
+            "9 max_output_tokens 212",
+            "other response.done",
+        ]
+    );
+}
+
+fn short_aside(event: &RealtimeEvent) -> String {
+    match event {
+        RealtimeEvent::AsideDelta { request, delta } => format!("{} {delta}", request.0),
+        RealtimeEvent::Aside { request, result, usage } => {
+            let usage = usage.unwrap();
+            let result = match result {
+                Ok(text) => format!("ok {text}"),
+                Err(error) => error.code.clone().unwrap(),
+            };
+            format!("{} {result} {}", request.0, usage.input + usage.output)
+        }
+        RealtimeEvent::Other { kind, .. } => format!("other {kind}"),
+        other => panic!("{other:?}"),
+    }
+}
