@@ -103,6 +103,7 @@ pub struct Bridge<M, S> {
     tools: ToolSet,
     journal: Option<Arc<dyn ToolJournal>>,
     memory: ConversationMemory,
+    memory_known: bool,
     commands: mpsc::Receiver<CallCommand>,
     handle: CallHandle,
     updates: broadcast::Sender<Arc<CallUpdate>>,
@@ -151,7 +152,8 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
         let updates = broadcast::Sender::new(UPDATES);
         let handle = CallHandle::new(sender, updates.downgrade());
         let (tools, journal, memory) = (ToolSet::new(), None, ConversationMemory::default());
-        Ok(Self { media, session, endpoints: None, config, tools, journal, memory, commands, handle, updates })
+        let (endpoints, memory_known) = (None, false);
+        Ok(Self { media, session, endpoints, config, tools, journal, memory, memory_known, commands, handle, updates })
     }
 
     /// Opens another session when one is lost or nears its limit, and keeps the caller meanwhile: see
@@ -192,7 +194,15 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
     /// memory sets the limits of this call's own.
     #[must_use]
     pub fn with_memory(mut self, memory: ConversationMemory) -> Self {
-        self.memory = memory;
+        (self.memory, self.memory_known) = (memory, false);
+        self
+    }
+
+    /// Goes on with a conversation that the session itself has had, after whoever led it was lost. See
+    /// [`Relay::with_known_memory`].
+    #[must_use]
+    pub fn with_known_memory(mut self, memory: ConversationMemory) -> Self {
+        (self.memory, self.memory_known) = (memory, true);
         self
     }
 
@@ -217,7 +227,19 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
     where
         S: 'static,
     {
-        let Self { media, session, endpoints, mut config, tools, journal, memory, commands, handle, updates } = self;
+        let Self {
+            media,
+            session,
+            endpoints,
+            mut config,
+            tools,
+            journal,
+            memory,
+            memory_known,
+            commands,
+            handle,
+            updates,
+        } = self;
         if let Some(limit) = session.capabilities().session_limit.filter(|_| endpoints.is_none()) {
             let limit = limit.saturating_sub(SESSION_MARGIN).max(limit / 2);
             config.max_duration = Some(config.max_duration.map_or(limit, |asked| asked.min(limit)));
@@ -225,8 +247,8 @@ impl<M: MediaTransport, S: RealtimeSession> Bridge<M, S> {
         let (count, seed) = endpoints.as_ref().map_or((0, 0), |(endpoints, seed)| (endpoints.count(), *seed));
         let relay = Relay::new(config, media.format(), session.info(), session.capabilities().clone())
             .with_tools(tools.options())
-            .with_memory(memory)
             .with_recovery(count, seed);
+        let relay = if memory_known { relay.with_known_memory(memory) } else { relay.with_memory(memory) };
         let tasks = ToolTasks::new(tools, journal, handle);
         let began = Instant::now();
         // Boxed, as it would be in the future twice: here, and where the call is finished.

@@ -245,7 +245,8 @@ impl SipServer {
             }
         };
         let bridge = match &kept {
-            Some(kept) => bridge.with_memory(kept.memory(MemoryLimits::default())),
+            // The session goes on, and knows what was said.
+            Some(kept) => bridge.with_known_memory(kept.memory(MemoryLimits::default())),
             None => bridge,
         };
         let handle = bridge.handle();

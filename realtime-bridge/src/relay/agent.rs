@@ -142,17 +142,23 @@ impl Relay {
         if self.memory.is_empty() {
             return;
         }
+        let known = self.memory_known && self.link.session() == 0;
         let unfinished: Vec<_> = self.memory.unfinished().cloned().collect();
         for tool in unfinished {
-            match self.journal.resume(now, &tool, &self.config.prompts) {
+            match self.journal.resume(now, &tool, &self.config.prompts, known) {
                 Begun::Answered { id, outcome, output } => {
+                    if known {
+                        self.add_item(NewItem::ToolOutput { call: id.clone(), output: output.clone() });
+                    }
                     let (name, key, took) = (tool.name, tool.key, Duration::ZERO);
                     self.tell(now, CallEvent::ToolFinished { id, name, key, outcome, output, took });
                 }
                 begun => self.begun(now, begun),
             }
         }
-        self.tell_memory();
+        if !known {
+            self.tell_memory();
+        }
         if self.config.greeting.is_none() && self.memory.is_owed() && !self.journal.is_running() {
             self.sequencer.want(Wish::new(Purpose::Turn));
         }

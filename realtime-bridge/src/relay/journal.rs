@@ -202,8 +202,8 @@ impl Journal {
     }
 
     /// A run that was under way when nobody could see it any more, which may be begun again, or else is told as
-    /// abandoned, with what the model has to know of it.
-    pub(crate) fn resume(&mut self, now: Instant, tool: &RememberedTool, prompts: &Prompts) -> Begun {
+    /// abandoned, with what the model has to know of it. `known` when the present session has made the call.
+    pub(crate) fn resume(&mut self, now: Instant, tool: &RememberedTool, prompts: &Prompts, known: bool) -> Begun {
         let options = self.known.iter().find(|(name, _)| *name == tool.name).map(|(_, options)| options.clone());
         let policy = options.as_ref().map_or(ToolPolicy::Never, |options| options.policy);
         let id = ToolCallId::from(tool.id.as_str());
@@ -215,8 +215,9 @@ impl Journal {
                 let response = ResponseId::from(tool.key.as_str());
                 self.groups.push(Group { response: response.clone(), spoke: true, end_called_off: false });
                 let run = self.start(now, &response, run, options, Some(tool.key.clone()));
+                let session = known.then_some(self.session);
                 if let Some(entry) = self.entries.last_mut() {
-                    entry.session = None;
+                    entry.session = session;
                 }
                 Begun::Started(run)
             }

@@ -117,6 +117,8 @@ pub struct Relay {
     journal: Journal,
     memory: ConversationMemory,
     digest: Digest,
+    /// The first session has the conversation already.
+    memory_known: bool,
     keys: KeyBuffer,
     transcript: Transcript,
     latency: Latency,
@@ -159,6 +161,7 @@ impl Relay {
             journal: Journal::default(),
             memory: ConversationMemory::default(),
             digest: Digest::default(),
+            memory_known: false,
             keys: KeyBuffer::default(),
             transcript: Transcript::default(),
             latency: Latency::default(),
@@ -190,6 +193,14 @@ impl Relay {
     pub fn with_memory(mut self, memory: ConversationMemory) -> Self {
         self.memory = memory;
         self
+    }
+
+    /// Goes on with a conversation that the session itself has had, after whoever led it was lost: nothing of it is told
+    /// again, but for what runs of tools gave that nobody saw the end of. Later sessions are told everything.
+    #[must_use]
+    pub fn with_known_memory(mut self, memory: ConversationMemory) -> Self {
+        self.memory_known = true;
+        self.with_memory(memory)
     }
 
     /// What another session would have to know to go on with the conversation.

@@ -6,8 +6,14 @@ use async_trait::async_trait;
 use realtime_bridge::{
     audio::AudioFormat,
     bridge::Bridge,
-    media::{DtmfDigit, memory::line},
-    realtime::{Capabilities, NewItem, RealtimeCommand, SessionConfig, ToolSpec, memory::pair},
+    media::{
+        DtmfDigit,
+        memory::{Line, line},
+    },
+    realtime::{
+        Capabilities, NewItem, RealtimeCommand, SessionConfig, ToolSpec,
+        memory::{MemorySession, pair},
+    },
     relay::{CallEvent, ConversationMemory, MemoryEntry, MemoryLimits, Remembered, Speaker, ToolOutcome, ToolRun},
     tool::{
         Begin, JournalError, PlannedRun, RawTool, ToolContext, ToolError, ToolJournal, ToolOptions, ToolPolicy, ToolSet,
@@ -84,10 +90,20 @@ fn with(book: &Book) -> Call {
 
 /// A call that goes on with what is remembered.
 fn resumed(memory: ConversationMemory, book: &Book, journal: Option<Arc<dyn ToolJournal>>) -> Call {
+    resumed_with(book, journal, |bridge| bridge.with_memory(memory))
+}
+
+type MemoryBridge = Bridge<Line, MemorySession>;
+
+fn resumed_with(
+    book: &Book,
+    journal: Option<Arc<dyn ToolJournal>>,
+    remembers: impl FnOnce(MemoryBridge) -> MemoryBridge,
+) -> Call {
     let (line, caller) = line(AudioFormat::MuLaw);
     let (session, model) = pair(&SessionConfig::default());
     let bridge = Bridge::with_config(line, session, quiet()).unwrap();
-    let mut bridge = bridge.with_tools(ToolSet::new().with(book.clone())).with_memory(memory);
+    let mut bridge = remembers(bridge.with_tools(ToolSet::new().with(book.clone())));
     if let Some(journal) = journal {
         bridge = bridge.with_journal(journal);
     }
@@ -342,4 +358,30 @@ fn the_oldest_is_forgotten_and_a_summary_stands_in_for_it() {
     assert_eq!(memory.summary(), None);
     memory.set_summary("Numbers.");
     assert_eq!(memory.summary(), Some("Numbers."));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_goes_on_is_told_nothing_that_it_knows() {
+    for policy in [ToolPolicy::Repeat, ToolPolicy::Never] {
+        let book = Book::new(S, policy);
+        let mut memory = ConversationMemory::default();
+        memory.push(MemoryEntry::said(Speaker::Caller, "A table, please."));
+        let done = Some((ToolOutcome::Done, "booked".into()));
+        memory.push(MemoryEntry::tool("call_8", "CA1/1.0/call_8", "book", r#"{"for": 2}"#, done));
+        memory.push(MemoryEntry::tool("call_9", "CA1/1.0/call_9", "book", "{}", None));
+        let mut call = resumed_with(&book, None, |bridge| bridge.with_known_memory(memory));
+        // The session waits for the result of the call that it has made.
+        let NewItem::ToolOutput { call: id, output } = item(&mut call).await else {
+            panic!("only a result is missing")
+        };
+        assert_eq!(id.as_str(), "call_9");
+        assert_eq!(output == "booked", policy == ToolPolicy::Repeat, "{output}");
+        let (request, items) = call.asked().await;
+        assert!(items.is_empty(), "{items:?}");
+        // What is remembered counts: an equal call is the same one.
+        call.model.call_tool(Some(request), "book", r#"{"for": 2}"#).await;
+        assert_eq!(told(&[item(&mut call).await]), ["output booked"]);
+        assert_eq!(book.effects().len(), usize::from(policy == ToolPolicy::Repeat));
+        call.hang_up().await;
+    }
 }
