@@ -44,7 +44,9 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub struct PostgresConfig {
     options: PgConnectOptions,
+    /// The address past the pooler, if one was set.
     direct: Option<PgConnectOptions>,
+    listens: bool,
     /// The most connections that are used at the same time. Default: 10.
     pub connections: u32,
     /// How long any one thing may take, waiting for a connection included. Default: 5 s.
@@ -61,9 +63,8 @@ impl PostgresConfig {
     ///
     /// [`StoreError::Refused`] when it is no address.
     pub fn new(url: &str) -> Result<Self, StoreError> {
-        let options = options(url)?;
-        let direct = Some(options.clone());
-        Ok(Self { options, direct, connections: 10, wait: Duration::from_secs(5), pooler: false })
+        let (options, wait) = (options(url)?, Duration::from_secs(5));
+        Ok(Self { options, direct: None, listens: true, connections: 10, wait, pooler: false })
     }
 
     /// Sets the most connections that are used at the same time; at least one is. One more is used to listen.
@@ -86,7 +87,7 @@ impl PostgresConfig {
     pub fn with_pooler(mut self) -> Self {
         // A pooler refuses settings that it does not know.
         self.options = self.options.extra_float_digits(None);
-        (self.pooler, self.direct) = (true, None);
+        self.pooler = true;
         self
     }
 
@@ -96,15 +97,22 @@ impl PostgresConfig {
     ///
     /// [`StoreError::Refused`] when it is no address.
     pub fn with_direct(mut self, url: &str) -> Result<Self, StoreError> {
-        self.direct = Some(options(url)?);
+        (self.direct, self.listens) = (Some(options(url)?), true);
         Ok(self)
     }
 
     /// Listens to nobody: news of other servers are looked for every quarter of a second.
     #[must_use]
     pub fn without_listening(mut self) -> Self {
-        self.direct = None;
+        self.listens = false;
         self
+    }
+
+    /// Where news of other servers are listened for; `None` if they are looked for.
+    fn listening(&self) -> Option<&PgConnectOptions> {
+        // LISTEN does not work through a pooler.
+        let own = (!self.pooler).then_some(&self.options);
+        self.direct.as_ref().or(own).filter(|_| self.listens)
     }
 }
 
@@ -122,7 +130,7 @@ impl fmt::Debug for PostgresConfig {
             .field("connections", &self.connections)
             .field("wait", &self.wait)
             .field("pooler", &self.pooler)
-            .field("listens", &self.direct.is_some())
+            .field("listens", &self.listening().is_some())
             .finish()
     }
 }
@@ -160,9 +168,10 @@ impl Postgres {
                 answer.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))).map(|()| true)
             })
         });
+        let listening = config.listening().cloned();
         let pool = pool.connect_lazy_with(config.options);
         migrate::migrate(&pool).await?;
-        let listener = Arc::new(Listener::new(pool.clone(), config.direct));
+        let listener = Arc::new(Listener::new(pool.clone(), listening));
         Ok(Self { pool, wait: config.wait, pooler: config.pooler, listener })
     }
 
@@ -324,5 +333,22 @@ fn passing(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_does_not_matter_which_address_is_set_first() {
+        let (pooler, direct) = ("postgres://calls@pooler/calls", "postgres://calls@database/calls");
+        let host = |config: PostgresConfig| config.listening().map(|options| options.get_host().to_owned());
+        let new = || PostgresConfig::new(pooler).unwrap();
+        assert_eq!(host(new()).as_deref(), Some("pooler"));
+        assert_eq!(host(new().with_pooler()), None, "nobody can listen through it");
+        assert_eq!(host(new().with_pooler().with_direct(direct).unwrap()).as_deref(), Some("database"));
+        assert_eq!(host(new().with_direct(direct).unwrap().with_pooler()).as_deref(), Some("database"));
+        assert_eq!(host(new().with_direct(direct).unwrap().without_listening()), None);
     }
 }

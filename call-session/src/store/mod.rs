@@ -1,8 +1,8 @@
 //! Where calls are kept.
 //!
 //! A [`SessionStore`] keeps the events of calls and what is made from them. It is small on purpose: create, load, commit,
-//! find, list, and the feed of all that happens. [`update`] is the usual way to change a call, [`hear`] that for what a provider tells
-//! of it; [`news_of`] waits until something happens to it.
+//! find, list, and the feed of all that happens. [`update`] is the usual way to change a call, [`hear`] that for what a
+//! provider tells of it; [`news_of`] waits until something happens to it.
 //!
 //! - [`memory`]: for tests, and for servers that may forget.
 //! - `sqlite` (a feature): an embedded database file, for one server.

@@ -19,8 +19,8 @@ use examples::{
 /// Answers the telephone and hands callers to people: the model by itself, or whoever asks for it by the API.
 ///
 /// With accounts it serves: set OPENAI_API_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and PUBLIC_URL, then
-/// `POST /api/calls/{id}/handoff {"agentId", "reason"}`. The people are in the database; --seed FILE puts some there, --sample those of a
-/// company that does not exist.
+/// `POST /api/calls/{id}/handoff {"agentId", "reason"}`. The people are in the database; --seed FILE
+/// puts some there, --sample those of a company that does not exist.
 ///
 /// Without any account it starts with a simulator that plays Twilio, the callers, the people and OpenAI on this machine, plays
 /// handovers of every fate, prints what happened on each, and writes what each party said and heard into a folder. The exit

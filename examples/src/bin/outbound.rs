@@ -20,8 +20,8 @@ use secrecy::ExposeSecret;
 /// Calls people: a request names a customer and an agent, a realtime voice model talks.
 ///
 /// With accounts it serves: set OPENAI_API_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and PUBLIC_URL, then
-/// `POST /api/calls/start {"customerId", "agentId"}`. Customers and agents are in the database; --seed FILE puts some there, --sample those of a
-/// company that does not exist.
+/// `POST /api/calls/start {"customerId", "agentId"}`. Customers and agents are in the database; --seed FILE
+/// puts some there, --sample those of a company that does not exist.
 ///
 /// Without any account it starts with a simulator that plays Twilio and OpenAI on this machine, calls four people (one who
 /// talks, one who is busy, a machine, one who does not pick up) and prints their sessions. The exit code tells whether the

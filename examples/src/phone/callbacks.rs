@@ -142,8 +142,9 @@ pub(super) async fn voicemail_left(
 }
 
 impl Phone {
-    /// A machine listens: it gets the message, or nobody. Nobody else will see to it, so that what fails is tried again; and
-    /// rather than talking to a machine for the rest of the call, the agent hangs up.
+    /// A machine listens: it gets the message, or nobody. Nobody else will see to it, so that what fails is tried again, even
+    /// if a message may begin anew for it; and rather than an agent talk to a machine for the rest of the call, it is hung up
+    /// on.
     async fn meet_machine(&self, call: SessionId, sid: &CallSid, by: AnsweredBy) {
         let Some(client) = &self.0.rest else {
             return tracing::warn!("a machine cannot be left: Twilio's API cannot be asked without TWILIO_ACCOUNT_SID");

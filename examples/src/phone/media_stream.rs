@@ -409,7 +409,11 @@ async fn watch<M: MediaTransport, S: RealtimeSession + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use call_session::call::NewCall;
+    use call_session::{
+        call::{HandoffMode, NewCall},
+        handoff::HandoffPlan,
+        id::LegId,
+    };
     use jiff::SignedDuration;
 
     use super::*;
@@ -427,5 +431,29 @@ mod tests {
         }
         let short = Duration::from_secs(10);
         assert_eq!(time_left(short, &call, born + SignedDuration::from_secs(60)), short);
+    }
+
+    #[test]
+    fn what_a_caller_had_with_persons_is_not_the_agents_time() {
+        let born: Timestamp = "2026-11-30T09:00:00Z".parse().unwrap();
+        let at = |minutes: i64| born + SignedDuration::from_mins(minutes);
+        let mut call = CallSummary::new(SessionId::new(), born, NewCall::inbound("+819012345678", "+81312345678"));
+        call.apply(&SessionEvent::Answered.at(born));
+        let plan = HandoffPlan::new(HandoffMode::Warm, "+81312345678", vec![]);
+        let requested =
+            || HandoffEvent::Requested { plan: Box::new(plan.clone()), by: "agent".into(), reason: "".into() };
+        let connected = || HandoffEvent::Connected { leg: LegId::new() };
+        let left = |call: &CallSummary, minutes| time_left(Duration::from_secs(1800), call, at(minutes)).as_secs() / 60;
+        // With the agent for 5 minutes, with a person for 31, with the agent for 4, with a person for 10.
+        let events = [(5, requested()), (5, connected()), (36, HandoffEvent::Returned)];
+        events.into_iter().for_each(|(minutes, event)| call.apply(&SessionEvent::from(event).at(at(minutes))));
+        assert_eq!(left(&call, 36), 25);
+        let events = [(38, requested()), (40, connected()), (50, HandoffEvent::Returned)];
+        events.into_iter().for_each(|(minutes, event)| call.apply(&SessionEvent::from(event).at(at(minutes))));
+        assert_eq!(left(&call, 50), 21);
+        // Nobody comes: the agent has the caller all the while.
+        let events = [(51, requested()), (54, HandoffEvent::Failed { cause: "nobody".into() })];
+        events.into_iter().for_each(|(minutes, event)| call.apply(&SessionEvent::from(event).at(at(minutes))));
+        assert_eq!(left(&call, 54), 17);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use call_session::call::RecordingStatus;
 use call_simulator::{
     audio::fixtures::en,
-    twilio::{CallerScript, Cue, Event, PhoneScript},
+    twilio::{CallerScript, Cue, Event, Operation, PhoneScript, RestFault},
 };
 use serde_json::json;
 
@@ -30,6 +30,10 @@ async fn a_recording_goes_on_through_a_handover_and_can_be_paused_in_it() {
         let (status, problem) = world.post(caller.call, "recording", json!({ "paused": paused })).await;
         assert_eq!(status, 204, "while a person has the caller: {problem}");
     }
+    let fault = RestFault::ServerError { status: 500, carried_out: false };
+    (0..4).for_each(|_| world.twilio.plan_rest(Operation::UpdateRecording, fault));
+    let (status, problem) = world.post(caller.call, "recording", json!({ "paused": true })).await;
+    assert_eq!((status, &problem["code"]), (502, &json!("twilio-failed")), "not the fault of whoever asks");
     leaves.give();
     world.until(&caller, back).await;
     let call = caller.call;

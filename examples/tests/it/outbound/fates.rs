@@ -130,6 +130,20 @@ async fn a_machine_gets_its_message_once() {
     at.close().await;
 }
 
+/// The machine is told of once: nobody else would see to it.
+#[tokio::test]
+async fn a_machine_gets_its_message_though_twilio_fails_at_first() {
+    let at = Filed::new().await;
+    at.world.twilio.plan_rest(Operation::UpdateCall, RestFault::ServerError { status: 500, carried_out: false });
+    let _server = at.world.serve(0, &[("MACHINE", "message")]).await;
+    let customers = at.world.customers(&at.store, [PhoneScript::machine(en::AGENT_APOLOGY)]).await;
+    at.world.start(&customers[0]).await;
+    let (fate, report) = at.over().await;
+    assert_eq!(fate, (Status::Completed, Some(Outcome::VoicemailLeft)));
+    assert_eq!(spoke(&report), 1, "{}", report.timeline);
+    at.close().await;
+}
+
 #[tokio::test]
 async fn a_machine_is_hung_up_on() {
     let at = Filed::new().await;
@@ -176,6 +190,35 @@ async fn whoever_picks_up_a_call_that_was_called_off_is_hung_up_on() {
     assert_eq!(fate, (Status::Canceled, Some(Outcome::Canceled)));
     assert!(report.answered.is_some() && report.streams.is_empty(), "{}", report.timeline);
     at.close().await;
+}
+
+/// Calls somebody who does not pick up, asks for the end of the call before anybody knows its name, and checks that it does
+/// not ring on once its name is known in this way.
+async fn check_called_off_when_named(callbacks: CallbackPlan) {
+    let at = Filed::new().await;
+    at.world.twilio.plan_rest(Operation::CreateCall, RestFault::AnswerLost);
+    at.world.twilio.plan_callbacks(callbacks);
+    let _server = at.world.serve(0, &[("MACHINE", "ignore"), ("RING_LIMIT", "600")]).await;
+    let rings = PhoneScript::answers(CallerScript::new()).after(Duration::from_secs(600));
+    let customers = at.world.customers(&at.store, [rings]).await;
+    let started = at.world.start(&customers[0]).await;
+    assert_eq!(sid(&started), None);
+    let end = format!("/api/calls/{}/end", started["callId"].as_str().unwrap());
+    assert_eq!(at.world.post(&end, &json!({})).await.0, 202);
+    let (fate, report) = at.over().await;
+    assert_eq!(fate, (Status::Canceled, Some(Outcome::Canceled)));
+    assert_eq!(report.answered, None);
+    at.close().await;
+}
+
+#[tokio::test]
+async fn a_call_that_a_callback_names_is_called_off_if_that_was_asked_for() {
+    check_called_off_when_named(CallbackPlan::new(|_| vec![Duration::from_secs(10)])).await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_found_is_called_off_if_that_was_asked_for() {
+    check_called_off_when_named(only(&[])).await;
 }
 
 /// Neither an answer nor a callback tells what became of them: Twilio's list does.

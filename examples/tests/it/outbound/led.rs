@@ -115,6 +115,9 @@ async fn a_call_is_watched_and_led_from_outside() {
         next(&mut feed, "call-updated").await;
     }
     until_streams(&mut feed, 3).await;
+    let paused = post(&format!("/api/calls/{call}/recording"), json!({ "paused": true })).send().await.unwrap();
+    assert_eq!(paused.status().as_u16(), 409);
+    assert_eq!(paused.json::<Value>().await.unwrap()["code"], "not-recorded");
     let shown: Value = get(&format!("/api/calls/{call}")).send().await.unwrap().json().await.unwrap();
     let tools = shown["tools"].as_array().unwrap();
     assert_eq!((tools.len(), &tools[0]["name"], &tools[0]["outcome"]), (1, &json!("press_keys"), &json!("done")));
