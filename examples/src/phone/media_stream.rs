@@ -337,7 +337,7 @@ impl Phone {
 }
 
 /// How much of the longest call is left. Whoever comes back late has the time for a goodbye.
-fn time_left(longest: Duration, call: &CallSummary, now: Timestamp) -> Duration {
+pub(crate) fn time_left(longest: Duration, call: &CallSummary, now: Timestamp) -> Duration {
     let since = call.times.answered.map_or(Duration::ZERO, |answered| now.duration_since(answered).unsigned_abs());
     longest.saturating_sub(since).max(LEAST.min(longest))
 }

@@ -219,10 +219,10 @@ impl SipServer {
             .with_tools(tools.specs())
     }
 
-    /// How the call is led.
-    fn call(&self, beginning: Beginning) -> CallConfig {
+    /// How the call is led, for as long as it may last from here.
+    fn call(&self, left: Duration, beginning: Beginning) -> CallConfig {
         let settings = &self.0.settings;
-        let call = Conversation::new(Language::Japanese).call(settings.max_call, beginning);
+        let call = Conversation::new(Language::Japanese).call(left, beginning);
         if beginning != Beginning::Fresh {
             return call;
         }
