@@ -249,7 +249,11 @@ async fn the_carrier_moves_a_caller_whom_the_provider_does_not() {
     assert!(looked.0.ends_with("/Calls/CA00000000000000000000000000000001.json"), "{looked:?}");
     let (path, body) = requests.recv().await.unwrap();
     assert!(path.ends_with("/Calls/CA00000000000000000000000000000002.json"), "the caller's leg: {path}");
-    assert!(body.contains("Twiml=") && body.contains("81311110000") && body.contains("Dial"), "{body}");
+    let mut form = url::form_urlencoded::parse(body.as_bytes());
+    let document = form.find_map(|(name, value)| (name == "Twiml").then(|| value.into_owned())).unwrap();
+    let (dial, after) = document.split_once("</Dial>").unwrap();
+    assert!(dial.contains("+81311110000"), "{document}");
+    assert!(after.contains("<Say") && after.contains("ja-JP"), "a caller whom nobody takes hears a word: {document}");
     // The carrier takes the caller away from the provider.
     handle.hang_up();
     let over = until(&world, |call| call.summary.status.is_terminal()).await;
