@@ -167,6 +167,8 @@ impl SipServer {
     /// When listening fails.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
         let (live, over) = (self.0.live.clone(), self.0.over.clone());
+        // Also when listening fails, or nobody waits any more.
+        let _goes = over.clone().drop_guard();
         self.0.background.spawn(async move { live.run(over).await });
         self.0.background.spawn(Box::pin(takeover::watch(self.clone())));
         let drain = async {

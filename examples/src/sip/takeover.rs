@@ -42,6 +42,7 @@ pub(super) async fn watch(server: SipServer) {
         tokio::select! {
             () = sleep_until(next) => {}
             () = server.0.draining.cancelled() => return,
+            () = server.0.over.cancelled() => return,
         }
     }
 }
@@ -98,6 +99,10 @@ impl SipServer {
             self.give_up(session, Broken::Lost).await;
             return Ok(());
         };
+        if self.0.draining.is_cancelled() || self.0.over.is_cancelled() {
+            // Nobody would wait for it.
+            return Ok(());
+        }
         let span = tracing::info_span!("call", call_id = %call);
         span.in_scope(|| tracing::info!("the call is taken on: nobody leads it"));
         let caller = kept.summary.from.phone().cloned();

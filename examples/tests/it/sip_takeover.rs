@@ -4,6 +4,8 @@ use std::{process::Stdio, sync::Arc, time::Duration};
 
 use call_session::{
     call::{CallSession, SessionEvent, Status, ToolOutcome},
+    id::NodeId,
+    live::Live,
     store::{Query, SessionStore, postgres::PostgresStore, sqlite::SqliteStore, update},
 };
 use call_simulator::{
@@ -24,7 +26,7 @@ use serde_json::json;
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::sip::{Folder, SECRET, World, arguments, model, reason};
@@ -83,7 +85,7 @@ async fn process(openai: &OpenAiSimulator, folder: &Folder, database: Option<&st
         .spawn()
         .unwrap();
     while !reqwest::get(format!("http://{address}/readyz")).await.is_ok_and(|answer| answer.status().is_success()) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
     }
     (child, WebhookTarget::new(format!("http://{address}/openai-webhook").parse().unwrap(), SECRET).unwrap())
 }
@@ -222,6 +224,26 @@ async fn a_server_that_stops_leaves_its_calls_to_another() {
     let calls = other.calls().await;
     assert_eq!(reason(&calls[0]), (Status::Completed, "caller-hung-up"));
     check_led_on(&calls[0], &table).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_leaves_nothing_behind() {
+    let openai = Arc::new(model(script(CUT_OFF)).start().await.unwrap());
+    let database = examples::database::Database::Memory.open().await.unwrap();
+    let folder = Arc::new(Folder::new());
+    let table = Attendance::open(&folder.0.join("attendance.db")).await.unwrap();
+    let settings = SipSettings::check(&arguments(&openai, &folder)).unwrap();
+    let server = SipServer::new(settings, database.clone(), table).unwrap();
+    let mut world = World::around(openai, folder, server).await;
+    let witness = Live::new(Arc::clone(&database.board), NodeId::unique());
+    let alive = async |wanted: bool| {
+        while witness.nodes().await.unwrap().iter().any(|(_, alive)| *alive) != wanted {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), alive(true)).await.expect("it serves");
+    world.cut_off().await;
+    timeout(Duration::from_secs(60), alive(false)).await.expect("nobody says any more that it lives");
 }
 
 #[tokio::test]
