@@ -28,6 +28,7 @@ use realtime_bridge::{
     relay::{CallConfig, EndReason, MemoryLimits},
     tool::ToolSet,
 };
+use tokio::time::sleep;
 use tracing::Instrument;
 use twilio_twiml::{phone::E164, sid::CallSid};
 
@@ -40,7 +41,7 @@ use super::{
 use crate::{
     chain::Chain,
     conversation::Beginning,
-    phone::{after_stream::is_planned, media_stream::time_left},
+    phone::{after_stream::is_planned, command::ANSWER, media_stream::time_left},
 };
 
 /// Longer than a session can last.
@@ -297,6 +298,8 @@ impl SipServer {
 
     /// Whoever asked for the end while it rang may have found nobody to tell.
     async fn end_as_asked(&self, session: SessionId, handle: &CallHandle) -> Infallible {
+        // What was told while it rang may still come, with last words.
+        sleep(ANSWER).await;
         match self.0.store.summary(session).await {
             Ok(Some(call)) if call.end_requested.is_some() => {
                 // If the conversation is over by itself, all the better.
