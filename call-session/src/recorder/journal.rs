@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::Recorder;
 use crate::{
     call::{SessionEvent, ToolOutcome, ToolRun},
-    store::StoreError,
+    store::{FeedEvent, Position, StoreError},
 };
 
 /// How long after a recorder began tools of the server before may still run: they outlive their line by five seconds, and
@@ -21,6 +21,9 @@ const ELSEWHERE: Duration = Duration::from_secs(6);
 
 /// The pause after the first failure of the store, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// How many events of the feed are read at once.
+const FEED: usize = 100;
 
 /// A tool runs once it is written down that it will, on whichever server.
 #[async_trait]
@@ -51,7 +54,8 @@ impl ToolJournal for Recorder {
 }
 
 impl Recorder {
-    /// How a run has ended, if that is known by then. Waits for a store that is away: whoever asks has a time limit.
+    /// How a run has ended, if that is known by then. Waits for a store that is away, beyond that time: what it does not tell
+    /// is not known not to be, and whoever asks has a time limit.
     async fn ended(&self, key: &str, until: Instant) -> Result<Option<(relay::ToolOutcome, String)>, StoreError> {
         let mut pause = PAUSES.0;
         loop {
@@ -66,7 +70,8 @@ impl Recorder {
                     if let Some(end) = run.and_then(known) {
                         return Ok(Some(end));
                     }
-                    if timeout_at(until, self.shared.store.feed_moved(position)).await.is_err() {
+                    // A feed that never rests must not keep the deadline from being seen.
+                    if Instant::now() >= until || timeout_at(until, self.end_of(key, position)).await.is_err() {
                         return Ok(None);
                     }
                 }
@@ -76,6 +81,25 @@ impl Recorder {
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Waits until the feed tells that a run has ended. Most of what happens is of others, and no reason to load this call.
+    async fn end_of(&self, key: &str, mut position: Position) {
+        let store = &self.shared.store;
+        let ends = |known: &FeedEvent| {
+            known.recorded.call == self.shared.call
+                && matches!(&known.recorded.stamped.event, SessionEvent::ToolFinished { key: ended, .. } if ended == key)
+        };
+        loop {
+            store.feed_moved(position).await;
+            // How things stand is asked again, and again if the store is away.
+            let Ok(events) = store.read_feed(position, FEED).await else { return };
+            if events.iter().any(ends) {
+                return;
+            }
+            // It may come early.
+            position = events.last().map_or(position, |event| event.position);
         }
     }
 }

@@ -14,8 +14,9 @@ use call_session::{
     call::{CallSession, Line, NewCall, SessionEvent, Speaker, ToolOutcome, Usage},
     id::{SessionId, StreamId},
     recorder::{Recorder, RecorderConfig, Unwritten},
-    store::{Commit, SessionStore},
+    store::{Commit, SessionStore, update},
 };
+use jiff::Timestamp;
 use realtime_bridge::{
     audio::AudioFormat,
     bridge::{Bridge, CallHandle, CallReport},
@@ -452,8 +453,8 @@ enum Lost {
 
 /// The caller of a server that lost the call in the middle of a tool is asked by the next, and says yes after this time.
 /// Gives how often the tool has come to its end, and what the second model is told of it.
-async fn yes_after(lost: Lost, time: Duration) -> (usize, Vec<String>) {
-    let (store, charge) = (Arc::new(HardStore::default()), Charge::default());
+async fn yes_after(store: Arc<HardStore>, lost: Lost, time: Duration) -> (usize, Vec<String>) {
+    let charge = Charge::default();
     let id = new_call(&store).await;
     let tools = || (RecorderConfig::default(), ToolSet::new().with(charge.clone()));
     let (go, leave) = oneshot::channel::<&'static str>();
@@ -491,7 +492,7 @@ async fn yes_after(lost: Lost, time: Duration) -> (usize, Vec<String>) {
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_a_leaving_server_brings_to_its_end_is_not_run_again() {
     for time in [Duration::ZERO, S, 30 * S] {
-        let (runs, told) = yes_after(Lost::Drained, time).await;
+        let (runs, told) = yes_after(Arc::default(), Lost::Drained, time).await;
         assert_eq!(runs, 1, "yes after {time:?}");
         assert!(told[0].contains("Ask the caller"), "{told:?}");
         assert_eq!(told[1], "output charged", "yes after {time:?}");
@@ -501,9 +502,31 @@ async fn a_tool_that_a_leaving_server_brings_to_its_end_is_not_run_again() {
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_died_with_its_server_runs_again_if_the_caller_says_so() {
     for time in [Duration::ZERO, 30 * S] {
-        let (runs, told) = yes_after(Lost::Died, time).await;
+        let (runs, told) = yes_after(Arc::default(), Lost::Died, time).await;
         assert_eq!((runs, told.last().map(String::as_str)), (1, Some("output charged")), "yes after {time:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_on_other_calls_is_no_reason_to_load_this_one() {
+    let mut loads = Vec::new();
+    for busy in [false, true] {
+        let store = Arc::new(HardStore::default());
+        let other = new_call(&store).await;
+        let mut others = JoinSet::new();
+        let theirs = Arc::clone(&store);
+        others.spawn(async move {
+            while busy {
+                sleep(10 * MS).await;
+                let note = SessionEvent::Noted { text: "busy".into() }.at(Timestamp::UNIX_EPOCH);
+                update(theirs.inner(), other, |_| vec![note.clone()]).await.unwrap();
+            }
+        });
+        let (runs, told) = yes_after(Arc::clone(&store), Lost::Died, Duration::ZERO).await;
+        assert_eq!((runs, told.last().map(String::as_str)), (1, Some("output charged")));
+        loads.push(store.loads());
+    }
+    assert_eq!(loads[0], loads[1]);
 }
 
 #[tokio::test(start_paused = true)]

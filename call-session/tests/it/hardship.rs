@@ -45,6 +45,8 @@ struct Plan {
     commits: usize,
     /// How often a call was looked at without its words.
     summaries: usize,
+    /// How often a call was loaded with its words.
+    loads: usize,
 }
 
 impl HardStore {
@@ -82,6 +84,11 @@ impl HardStore {
         self.plan().summaries
     }
 
+    /// How often a call was loaded with its words so far.
+    pub(crate) fn loads(&self) -> usize {
+        self.plan().loads
+    }
+
     /// What is kept, hardship aside.
     pub(crate) fn inner(&self) -> &MemoryStore {
         &self.inner
@@ -115,6 +122,7 @@ impl SessionStore for HardStore {
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<CallSession>, StoreError> {
+        self.plan().loads += 1;
         self.reach().await?;
         self.inner.load(id).await
     }

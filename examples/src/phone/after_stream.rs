@@ -205,6 +205,6 @@ impl Phone {
 }
 
 /// The cause of a stream that was left on purpose, so that the agent does not apologise for it.
-pub(super) fn is_planned(cause: &str) -> bool {
+pub(crate) fn is_planned(cause: &str) -> bool {
     matches!(cause, DRAINED | KEYS)
 }

@@ -13,7 +13,7 @@ use super::{Phone, Problem, api};
 use crate::chain::Chain;
 
 /// How long another server may take to answer.
-const ANSWER: Duration = Duration::from_secs(3);
+pub(crate) const ANSWER: Duration = Duration::from_secs(3);
 
 impl Phone {
     /// Tells a call what to do, on whichever server it is.

@@ -353,7 +353,7 @@ impl Phone {
 
 /// How much of the longest call is left; what the caller had with persons is not counted. Whoever comes back late has the
 /// time for a goodbye.
-fn time_left(longest: Duration, call: &CallSummary, now: Timestamp) -> Duration {
+pub(crate) fn time_left(longest: Duration, call: &CallSummary, now: Timestamp) -> Duration {
     let since = call.times.answered.map_or(Duration::ZERO, |answered| now.duration_since(answered).unsigned_abs());
     let with_persons = call.handoff.as_ref().map_or(Duration::ZERO, |handoff| handoff.with_persons(now));
     longest.saturating_sub(since.saturating_sub(with_persons)).max(LEAST.min(longest))

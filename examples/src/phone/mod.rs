@@ -17,7 +17,7 @@
 //! A call is kept as a session in a store; any server that shares the store can answer for it at every one of these
 //! doors. [`api`] adds what people and programs use: start, list, end, watch.
 
-mod after_stream;
+pub(crate) mod after_stream;
 pub mod api;
 mod callbacks;
 pub(crate) mod command;
@@ -27,7 +27,7 @@ mod ending;
 pub(crate) mod feed;
 pub mod handoff;
 mod keys;
-mod media_stream;
+pub(crate) mod media_stream;
 mod models;
 mod outage;
 mod problem;

@@ -1,6 +1,7 @@
 //! The life of a call, from the webhook on: written down, accepted, carried, left.
 
 use std::{
+    convert::Infallible,
     future::pending,
     sync::{Arc, OnceLock},
 };
@@ -15,7 +16,7 @@ use call_session::{
 };
 use jiff::{SignedDuration, Timestamp};
 use realtime_bridge::{
-    bridge::Bridge,
+    bridge::{Bridge, CallHandle},
     media::elsewhere::ElsewhereLine,
     realtime::{
         SessionConfig,
@@ -24,9 +25,10 @@ use realtime_bridge::{
             webhook::IncomingCall,
         },
     },
-    relay::{EndReason, MemoryLimits},
+    relay::{CallConfig, EndReason, MemoryLimits},
     tool::ToolSet,
 };
+use tokio::time::sleep;
 use tracing::Instrument;
 use twilio_twiml::{phone::E164, sid::CallSid};
 
@@ -36,7 +38,11 @@ use super::{
     lines::{Led, Line},
     tools::{Desk, tools},
 };
-use crate::{chain::Chain, conversation::Beginning};
+use crate::{
+    chain::Chain,
+    conversation::Beginning,
+    phone::{after_stream::is_planned, command::ANSWER, media_stream::time_left},
+};
 
 /// Longer than a session can last.
 const CLAIMED_FOR: SignedDuration = SignedDuration::from_hours(2);
@@ -51,6 +57,8 @@ pub(super) enum Broken {
     Bridge,
     /// The server that led it died, and it was over when another came.
     Lost,
+    /// Somebody asked for the end when nobody led it.
+    Unwanted,
 }
 
 impl Broken {
@@ -61,6 +69,7 @@ impl Broken {
             Self::Socket => (Status::Failed, "control-socket-failed"),
             Self::Bridge => (Status::Failed, "bridge-failed"),
             Self::Lost => (Status::Failed, "lost"),
+            Self::Unwanted => (Status::Completed, "hung-up"),
         }
     }
 }
@@ -234,8 +243,7 @@ impl SipServer {
         for event in attached {
             propose(&recorder, event.at(Timestamp::now())).await;
         }
-        let beginning = if kept.is_some() { Beginning::CutOff } else { Beginning::Fresh };
-        let bridge = match Bridge::with_config(line, control, self.call(beginning)) {
+        let bridge = match Bridge::with_config(line, control, self.leads(kept.as_deref())) {
             Ok(bridge) => bridge.with_tools(tools),
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "the call cannot be led");
@@ -263,6 +271,7 @@ impl SipServer {
                     Served::LeaseLost => Leaves::Taken,
                     _ => pending().await,
                 },
+                never = self.end_as_asked(session, &handle) => match never {},
             };
             left.get_or_init(|| why).cause()
         };
@@ -276,6 +285,31 @@ impl SipServer {
             return tracing::info!(?left, "another server has the call");
         }
         self.end(&call, &recorder, &report.reason).await;
+    }
+
+    /// How a call is led, from its beginning or from where it was left.
+    fn leads(&self, kept: Option<&CallSession>) -> CallConfig {
+        let longest = self.0.settings.max_call;
+        let Some(kept) = kept.map(|kept| &kept.summary) else { return self.call(longest, Beginning::Fresh) };
+        let last = kept.attachments.iter().rev().find(|known| known.node.is_some());
+        let planned = last.and_then(|known| known.detached.as_ref()).is_some_and(|end| is_planned(&end.cause));
+        let beginning = if planned { Beginning::Back } else { Beginning::CutOff };
+        self.call(time_left(longest, kept, Timestamp::now()), beginning)
+    }
+
+    /// Whoever asked for the end while it rang may have found nobody to tell.
+    async fn end_as_asked(&self, session: SessionId, handle: &CallHandle) -> Infallible {
+        // What was told while it rang may still come, with last words.
+        sleep(ANSWER).await;
+        match self.0.store.summary(session).await {
+            Ok(Some(call)) if call.end_requested.is_some() => {
+                // If the conversation is over by itself, all the better.
+                let _ = handle.end(None).await;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = %Chain(&error), "nobody knows whether the call is to end"),
+        }
+        pending().await
     }
 
     /// Does about a call what the end of its bridge asks for.
@@ -336,7 +370,7 @@ impl SipServer {
         }
     }
 
-    async fn reject(&self, call: &SipCallId, status: RejectStatus) {
+    pub(super) async fn reject(&self, call: &SipCallId, status: RejectStatus) {
         match self.0.calls.reject(call, status).await {
             Ok(()) | Err(SipError::Gone) => tracing::info!(code = status.code(), "the call was rejected"),
             Err(error) => tracing::warn!(error = %Chain(&error), "the call cannot be rejected: it rings on"),

@@ -167,6 +167,8 @@ impl SipServer {
     /// When listening fails.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
         let (live, over) = (self.0.live.clone(), self.0.over.clone());
+        // Also when listening fails, or nobody waits any more.
+        let _goes = over.clone().drop_guard();
         self.0.background.spawn(async move { live.run(over).await });
         self.0.background.spawn(Box::pin(takeover::watch(self.clone())));
         let drain = async {
@@ -219,10 +221,10 @@ impl SipServer {
             .with_tools(tools.specs())
     }
 
-    /// How the call is led.
-    fn call(&self, beginning: Beginning) -> CallConfig {
+    /// How the call is led, for as long as it may last from here.
+    fn call(&self, left: Duration, beginning: Beginning) -> CallConfig {
         let settings = &self.0.settings;
-        let call = Conversation::new(Language::Japanese).call(settings.max_call, beginning);
+        let call = Conversation::new(Language::Japanese).call(left, beginning);
         if beginning != Beginning::Fresh {
             return call;
         }

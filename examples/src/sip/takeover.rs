@@ -12,7 +12,7 @@ use call_session::{
     store::{self, Query, StoreError, UpdateError},
 };
 use jiff::{SignedDuration, Timestamp};
-use realtime_bridge::realtime::openai::sip::SipCallId;
+use realtime_bridge::realtime::openai::sip::{RejectStatus, SipCallId};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
@@ -42,6 +42,7 @@ pub(super) async fn watch(server: SipServer) {
         tokio::select! {
             () = sleep_until(next) => {}
             () = server.0.draining.cancelled() => return,
+            () = server.0.over.cancelled() => return,
         }
     }
 }
@@ -98,6 +99,10 @@ impl SipServer {
             self.give_up(session, Broken::Lost).await;
             return Ok(());
         };
+        if self.0.draining.is_cancelled() || self.0.over.is_cancelled() {
+            // Nobody would wait for it.
+            return Ok(());
+        }
         let span = tracing::info_span!("call", call_id = %call);
         span.in_scope(|| tracing::info!("the call is taken on: nobody leads it"));
         let caller = kept.summary.from.phone().cloned();
@@ -114,21 +119,23 @@ impl SipServer {
         let age = Timestamp::now().duration_since(summary.created_at);
         let rings = summary.status == Status::Ringing;
         let (tools, config) = self.equip(&ours);
-        // One that rings may not have been accepted.
-        let connected = if rings && age.unsigned_abs() < RINGS_FOR {
+        let connected = if summary.end_requested.is_some() {
+            // Whoever asked for it found nobody to tell.
+            match self.hang_up_left(&ours.call, age, rings, Broken::Unwanted).await {
+                Some(broken) => Err(broken),
+                None => return,
+            }
+        } else if rings && age.unsigned_abs() < RINGS_FOR {
+            // One that rings may not have been accepted.
             self.connect(&ours.call, &config).await
         } else {
             match self.0.calls.attach(&ours.call, &config).await {
                 Ok(attached) => Ok(attached),
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), "the control socket cannot be opened");
-                    match self.0.calls.hang_up(&ours.call).await {
-                        Ok(()) => Err(Broken::Socket),
-                        Err(error) if error.is_gone() || age > LONGEST => Err(Broken::Lost),
-                        Err(error) => {
-                            // The next round tries again.
-                            return tracing::error!(error = %Chain(&error), "the call can neither be led nor hung up");
-                        }
+                    match self.hang_up_left(&ours.call, age, false, Broken::Socket).await {
+                        Some(broken) => Err(broken),
+                        None => return,
                     }
                 }
             }
@@ -143,6 +150,23 @@ impl SipServer {
                 }
             }
             Err(broken) => self.over(ours.session, broken).await,
+        }
+    }
+
+    /// Hangs up a call that nobody leads, for this reason; `None` when the next round has to try again.
+    async fn hang_up_left(&self, call: &SipCallId, age: SignedDuration, rings: bool, broken: Broken) -> Option<Broken> {
+        match self.0.calls.hang_up(call).await {
+            Ok(()) => Some(broken),
+            Err(error) if error.is_gone() || age > LONGEST => Some(Broken::Lost),
+            Err(error) if rings && !error.may_have_happened() => {
+                // It was not accepted.
+                self.reject(call, RejectStatus::Unavailable).await;
+                Some(broken)
+            }
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the call can neither be led nor hung up");
+                None
+            }
         }
     }
 

@@ -51,14 +51,17 @@ async fn receive(server: SipServer, request: Request<Body>) -> Result<(), Reject
     let body = to_bytes(body, limit).await.map_err(|_| Rejected::Oversize { limit })?;
     // A delivery that is claimed has to be taken, also when the peer goes away before it is answered: its repetition is none.
     let tasks = server.0.tasks.clone();
-    let claiming = tasks.spawn(async move {
+    let claiming = async move {
         let guard = StoreGuard(server.0.store.as_ref());
         let webhook = server.0.verifier.receive(SystemTime::now(), &head.headers, &body, &guard).await?;
         take(&server, webhook.into_event());
         Ok(())
-    });
+    };
     // It is never aborted. If it panicked, nobody knows whether it was claimed.
-    claiming.await.unwrap_or_else(|error| Err(Rejected::Unclaimed(ClaimError(Box::new(error)))))
+    tasks
+        .spawn(claiming.in_current_span())
+        .await
+        .unwrap_or_else(|error| Err(Rejected::Unclaimed(ClaimError(Box::new(error)))))
 }
 
 fn take(server: &SipServer, event: WebhookEvent) {

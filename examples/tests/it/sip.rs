@@ -111,6 +111,11 @@ impl World {
         timeout(Duration::from_secs(60), self.openai.ring(ring).ended()).await.expect("the call ends")
     }
 
+    /// Ends the server as its process would: nobody waits for anything.
+    pub(super) async fn cut_off(&mut self) {
+        self.serving.shutdown().await;
+    }
+
     /// Stops the server, which waits for its calls.
     pub(super) async fn stop(&mut self) {
         drop(self.stop.take());

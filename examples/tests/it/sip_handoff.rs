@@ -204,6 +204,32 @@ async fn a_caller_whose_agent_fails_and_whom_nobody_takes_is_hung_up() {
     assert_eq!(reason(&world.calls().await[0]), (Status::Failed, "model-failed"));
 }
 
+#[tokio::test]
+async fn a_caller_whose_agent_fails_while_a_person_is_asked_is_put_to_nobody_else() {
+    let mut world = world(model(script()), 2).await;
+    let (handle, call) = greeted(&world, Ring::new(world.target(), stays()).transfer(Transfer::Fails)).await;
+    assert_eq!(Desk::of(&world).hand_over(call, json!({"agentId": "sato"})).await.0, 202);
+    assert!(handle.until(|step| matches!(step, Step::Request("refer", 200))).await);
+    handle.act(Act::Text("no event".into()));
+    let seen = timeout(Duration::from_secs(90), handle.ended()).await.expect("the call ends");
+    assert_eq!(seen.end, SipEnd::HungUp);
+    assert_eq!(seen.requests("refer").collect::<Vec<_>>(), [200]);
+    assert_eq!(reason(&world.calls().await[0]), (Status::Failed, "model-failed"));
+}
+
+#[tokio::test]
+async fn a_caller_whose_agent_fails_before_anybody_is_asked_goes_to_a_person() {
+    let mut world = world(model(script()), 40).await;
+    let (handle, call) = greeted(&world, Ring::new(world.target(), stays())).await;
+    assert_eq!(Desk::of(&world).hand_over(call, json!({"agentId": "desk"})).await.0, 202);
+    // In the middle of the farewell.
+    handle.act(Act::Text("no event".into()));
+    let seen = timeout(Duration::from_secs(90), handle.ended()).await.expect("the call ends");
+    assert_eq!(seen.end, SipEnd::Transferred("tel:+81311110000".into()));
+    assert_eq!(seen.requests("refer").collect::<Vec<_>>(), [200]);
+    assert_eq!(reason(&world.calls().await[0]), (Status::Completed, "referred"));
+}
+
 /// A carrier that knows one call, and tells what it is asked to do with it.
 async fn carrier(from: &'static str) -> (Client, mpsc::Receiver<(String, String)>, JoinSet<()>) {
     let (asked, requests) = mpsc::channel(8);
@@ -249,7 +275,11 @@ async fn the_carrier_moves_a_caller_whom_the_provider_does_not() {
     assert!(looked.0.ends_with("/Calls/CA00000000000000000000000000000001.json"), "{looked:?}");
     let (path, body) = requests.recv().await.unwrap();
     assert!(path.ends_with("/Calls/CA00000000000000000000000000000002.json"), "the caller's leg: {path}");
-    assert!(body.contains("Twiml=") && body.contains("81311110000") && body.contains("Dial"), "{body}");
+    let mut form = url::form_urlencoded::parse(body.as_bytes());
+    let document = form.find_map(|(name, value)| (name == "Twiml").then(|| value.into_owned())).unwrap();
+    let (dial, after) = document.split_once("</Dial>").unwrap();
+    assert!(dial.contains("+81311110000"), "{document}");
+    assert!(after.contains("<Say") && after.contains("ja-JP"), "a caller whom nobody takes hears a word: {document}");
     // The carrier takes the caller away from the provider.
     handle.hang_up();
     let over = until(&world, |call| call.summary.status.is_terminal()).await;

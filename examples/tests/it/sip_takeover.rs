@@ -3,8 +3,10 @@
 use std::{process::Stdio, sync::Arc, time::Duration};
 
 use call_session::{
-    call::{CallSession, Status, ToolOutcome},
-    store::{Query, SessionStore, postgres::PostgresStore, sqlite::SqliteStore},
+    call::{CallSession, SessionEvent, Status, ToolOutcome},
+    id::NodeId,
+    live::Live,
+    store::{Query, SessionStore, postgres::PostgresStore, sqlite::SqliteStore, update},
 };
 use call_simulator::{
     audio::fixtures::ja,
@@ -19,11 +21,12 @@ use examples::sip::{
     attendance::{Attendance, Guest},
     settings::{SipArguments, SipSettings},
 };
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::sip::{Folder, SECRET, World, arguments, model, reason};
@@ -31,11 +34,17 @@ use super::sip::{Folder, SECRET, World, arguments, model, reason};
 /// Who calls, as the simulator has it.
 const CALLER: &str = "+818012345678";
 
-/// A model that greets, apologises when it comes back, and changes an attendance.
-fn script() -> Script {
+/// What the agent is told that comes back to a call that was cut off.
+const CUT_OFF: &str = "短くお詫び";
+
+/// What it is told where the call was left on purpose.
+const LEFT: &str = "短い中断";
+
+/// A model that greets, has a word when it comes back like this, and changes an attendance.
+fn script(back: &str) -> Script {
     let change = json!({"name": "田中花子", "attending": false});
     Script::new()
-        .when_asked("途切れ", Answer::say(ja::AGENT_ONE_MOMENT))
+        .when_asked(back, Answer::say(ja::AGENT_ONE_MOMENT))
         .when_asked("受付でございます", Answer::say(ja::AGENT_GREETING))
         .turn(ja::CALLER_SLOT, Answer::call("update_attendance", &change).then(Answer::say(ja::AGENT_SLOT)))
 }
@@ -76,7 +85,7 @@ async fn process(openai: &OpenAiSimulator, folder: &Folder, database: Option<&st
         .spawn()
         .unwrap();
     while !reqwest::get(format!("http://{address}/readyz")).await.is_ok_and(|answer| answer.status().is_success()) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
     }
     (child, WebhookTarget::new(format!("http://{address}/openai-webhook").parse().unwrap(), SECRET).unwrap())
 }
@@ -119,7 +128,7 @@ async fn check_led_on(call: &CallSession, table: &Attendance) {
 
 #[tokio::test]
 async fn a_server_that_is_started_again_leads_its_calls_on() {
-    let (openai, folder) = (Arc::new(model(script()).start().await.unwrap()), Arc::new(Folder::new()));
+    let (openai, folder) = (Arc::new(model(script(CUT_OFF)).start().await.unwrap()), Arc::new(Folder::new()));
     let (mut child, target) = process(&openai, &folder, None).await;
     let handle = openai.ring(Ring::new(target, caller()).from(CALLER));
     let store = SqliteStore::open(folder.0.join("calls.db")).await.unwrap();
@@ -138,7 +147,7 @@ async fn a_server_that_is_started_again_leads_its_calls_on() {
 
 #[tokio::test]
 async fn a_call_that_ended_while_nobody_led_it_ends_with_a_reason() {
-    let (openai, folder) = (Arc::new(model(script()).start().await.unwrap()), Arc::new(Folder::new()));
+    let (openai, folder) = (Arc::new(model(script(CUT_OFF)).start().await.unwrap()), Arc::new(Folder::new()));
     let (mut child, target) = process(&openai, &folder, None).await;
     let handle = openai.ring(Ring::new(target, CallerScript::new()));
     let store = SqliteStore::open(folder.0.join("calls.db")).await.unwrap();
@@ -151,6 +160,27 @@ async fn a_call_that_ended_while_nobody_led_it_ends_with_a_reason() {
     let mut world = World::around(openai, folder, server).await;
     until(&**world.server.store(), |call| call.summary.status.is_terminal()).await;
     assert_eq!(reason(&world.calls().await[0]), (Status::Failed, "lost"));
+}
+
+#[tokio::test]
+async fn a_call_that_was_to_end_while_nobody_led_it_is_hung_up() {
+    let (openai, folder) = (Arc::new(model(script(CUT_OFF)).start().await.unwrap()), Arc::new(Folder::new()));
+    let (mut child, target) = process(&openai, &folder, None).await;
+    let handle = openai.ring(Ring::new(target, CallerScript::new()));
+    let store = SqliteStore::open(folder.0.join("calls.db")).await.unwrap();
+    let call = until(&store, greeted).await.summary.id;
+    child.kill().await.unwrap();
+    // An operator asks for it, and the server that had the call cannot be told.
+    let asked = SessionEvent::EndRequested { by: "operator".into() };
+    update(&store, call, |_| vec![asked.clone().at(Timestamp::now())]).await.unwrap();
+    drop(store);
+
+    let server = SipServer::open(SipSettings::check(&arguments(&openai, &folder)).unwrap()).await.unwrap();
+    let mut world = World::around(openai, folder, server).await;
+    assert_eq!(ended(&handle).await, SipEnd::HungUp);
+    let calls = world.calls().await;
+    assert_eq!(reason(&calls[0]), (Status::Completed, "hung-up"));
+    assert_eq!(calls[0].transcript.len(), 1, "the agent does not come back for it");
 }
 
 /// A server on a database that others share.
@@ -166,7 +196,7 @@ async fn server(openai: &Arc<OpenAiSimulator>, url: &str, folder: Arc<Folder>, d
 async fn another_server_on_the_store_leads_the_calls_of_a_dead_one_on() {
     let database = throwaway_postgres::Database::create().unwrap();
     let store = PostgresStore::connect(database.url()).await.unwrap();
-    let (openai, folder) = (Arc::new(model(script()).start().await.unwrap()), Arc::new(Folder::new()));
+    let (openai, folder) = (Arc::new(model(script(CUT_OFF)).start().await.unwrap()), Arc::new(Folder::new()));
     let table = invite(&folder).await;
     let (mut child, target) = process(&openai, &Folder::new(), Some(database.url())).await;
     let mut other = server(&openai, database.url(), folder, Duration::from_secs(60)).await;
@@ -183,7 +213,7 @@ async fn another_server_on_the_store_leads_the_calls_of_a_dead_one_on() {
 async fn a_server_that_stops_leaves_its_calls_to_another() {
     let database = throwaway_postgres::Database::create().unwrap();
     let store = PostgresStore::connect(database.url()).await.unwrap();
-    let (openai, folder) = (Arc::new(model(script()).start().await.unwrap()), Arc::new(Folder::new()));
+    let (openai, folder) = (Arc::new(model(script(LEFT)).start().await.unwrap()), Arc::new(Folder::new()));
     let table = invite(&folder).await;
     let mut first = server(&openai, database.url(), Arc::new(Folder::new()), Duration::from_millis(100)).await;
     let mut other = server(&openai, database.url(), folder, Duration::from_secs(60)).await;
@@ -197,9 +227,29 @@ async fn a_server_that_stops_leaves_its_calls_to_another() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_dropped_leaves_nothing_behind() {
+    let openai = Arc::new(model(script(CUT_OFF)).start().await.unwrap());
+    let database = examples::database::Database::Memory.open().await.unwrap();
+    let folder = Arc::new(Folder::new());
+    let table = Attendance::open(&folder.0.join("attendance.db")).await.unwrap();
+    let settings = SipSettings::check(&arguments(&openai, &folder)).unwrap();
+    let server = SipServer::new(settings, database.clone(), table).unwrap();
+    let mut world = World::around(openai, folder, server).await;
+    let witness = Live::new(Arc::clone(&database.board), NodeId::unique());
+    let alive = async |wanted: bool| {
+        while witness.nodes().await.unwrap().iter().any(|(_, alive)| *alive) != wanted {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), alive(true)).await.expect("it serves");
+    world.cut_off().await;
+    timeout(Duration::from_secs(60), alive(false)).await.expect("nobody says any more that it lives");
+}
+
+#[tokio::test]
 async fn a_call_that_two_servers_are_told_of_is_taken_once() {
     let database = throwaway_postgres::Database::create().unwrap();
-    let openai = Arc::new(model(script()).start().await.unwrap());
+    let openai = Arc::new(model(script(CUT_OFF)).start().await.unwrap());
     let mut servers = Vec::new();
     for _ in 0..2 {
         servers.push(server(&openai, database.url(), Arc::new(Folder::new()), Duration::from_secs(60)).await);

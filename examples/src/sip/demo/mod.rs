@@ -8,7 +8,7 @@ mod check;
 mod lateness;
 mod report;
 
-use std::{future::pending, io, net::Ipv4Addr, path::Path};
+use std::{future::pending, io, net::Ipv4Addr, path::Path, time::Duration};
 
 use call_session::store::{Query, StoreError};
 use call_simulator::{
@@ -39,6 +39,10 @@ const NAME: &str = "田中 花子";
 
 /// The words by which the script knows the greeting.
 const GREETING: &str = "受付でございます";
+
+/// How long the caller waits before they answer. Whoever catches up with a machine that stood still hears what is played a
+/// little before the provider has seen to its end, and who speaks into that has interrupted the agent.
+const TURN_GAP: Duration = Duration::from_millis(1_500);
 
 /// Why the demonstration could not be given.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +96,7 @@ pub async fn run(folder: &Path) -> Result<DemoReport, DemoError> {
     let target = WebhookTarget::new(url.parse().expect("made of an address and a path"), &secret);
     let target = target.expect("digits are a secret").copies(2);
     let caller = CallerScript::new()
+        .turn_gap(TURN_GAP)
         .until_hears(ja::AGENT_GREETING)
         .say(ja::CALLER_SLOT)
         // The agent looks the hour up, changes the table and writes: "one moment" is not the answer.

@@ -3,6 +3,9 @@
 //! Twilio's documentation does not say whether it redirects the legs of an Elastic SIP Trunk. Where a number of the account
 //! dials the provider (`<Dial><Sip>`), it redirects the caller's leg, and has nobody to pass the provider's REFER on to. So
 //! the provider is asked first, and Twilio when the provider certainly does nothing.
+//!
+//! Twilio takes the caller away from the agent before anybody picks up, and gives nobody back: after a talk, and when nobody
+//! took the call, it says goodbye and ends it.
 
 use call_session::{handoff::LineError, id::SessionId};
 use twilio_twiml::{
@@ -11,7 +14,11 @@ use twilio_twiml::{
     twiml::{Dial, Number, Party, Response, Sip},
 };
 
-use crate::{chain::Chain, sip::SipServer};
+use crate::{
+    chain::Chain,
+    conversation::{Conversation, Language},
+    sip::SipServer,
+};
 
 impl SipServer {
     /// Has Twilio connect the caller to somebody. The provider's leg ends by that, as by its own transfer.
@@ -32,7 +39,9 @@ impl SipServer {
             number => Party::from(Number::new(number.clone())),
         };
         let dial = Dial::to(party).timeout(self.0.settings.people.patience());
-        let document = Response::new().dial(dial).to_inline().map_err(|error| {
+        // Also after a talk: the document does not know whether there was one, and its end is the end of the call.
+        let goodbye = Conversation::new(Language::Japanese).handoff_goodbye();
+        let document = Response::new().dial(dial).say(goodbye).to_inline().map_err(|error| {
             tracing::error!(error = %Chain(&error), "nobody can be dialled like this");
             LineError::NotDone
         })?;

@@ -3,7 +3,8 @@
 //!
 //! People are named in the settings; the model may name no others, and only an operator may give a number. The provider
 //! says that it was asked and nothing more, so the agent stays with the caller: if the call leaves this server, somebody has
-//! the caller; if it does not, the agent says so and goes on.
+//! the caller; if it does not, the agent says so and goes on. Twilio takes the caller away at once: whom nobody takes there
+//! hears a goodbye, and the call is over.
 
 mod agent;
 mod carrier;
