@@ -136,7 +136,7 @@ impl SipServer {
         let ours = Ours { call: call.call_id, session, stream, caller, led, held, kept: None };
         let (tools, config) = self.equip(&ours);
         match self.connect(&ours.call, &config).await {
-            Ok(attached) => self.lead(ours, attached, tools).await,
+            Ok(attached) => Box::pin(self.lead(ours, attached, tools)).await,
             Err(broken) => self.give_up(session, broken).await,
         }
     }
@@ -275,7 +275,7 @@ impl SipServer {
             };
             left.get_or_init(|| why).cause()
         };
-        let report = carry(&recorder, stream, bridge, leave).await;
+        let report = Box::pin(carry(&recorder, stream, bridge, leave)).await;
         drop(led);
         let left = left.get().filter(|_| matches!(report.reason, EndReason::HungUp));
         if let Some(Leaves::HandsOn | Leaves::Taken) = left {
@@ -284,7 +284,7 @@ impl SipServer {
             }
             return tracing::info!(?left, "another server has the call");
         }
-        self.end(&call, &recorder, &report.reason).await;
+        Box::pin(self.end(&call, &recorder, &report.reason)).await;
     }
 
     /// How a call is led, from its beginning or from where it was left.
@@ -319,7 +319,7 @@ impl SipServer {
         let moved = if gone {
             self.was_moved(recorder).await
         } else {
-            is_outage(reason) && self.refer_to_anyone(call, recorder).await
+            is_outage(reason) && Box::pin(self.refer_to_anyone(call, recorder)).await
         };
         let name = if moved { "referred" } else { reason.name() };
         if moved {

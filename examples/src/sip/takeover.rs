@@ -145,7 +145,7 @@ impl SipServer {
                 // Where it rang nothing was said yet: it begins.
                 ours.kept = ours.kept.filter(|_| !rings);
                 match self.begin_again(&ours).await {
-                    Ok(()) => self.lead(ours, attached, tools).await,
+                    Ok(()) => Box::pin(self.lead(ours, attached, tools)).await,
                     Err(error) => tracing::error!(error = %Chain(&error), "the call cannot be led on"),
                 }
             }
