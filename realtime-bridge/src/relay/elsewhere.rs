@@ -169,6 +169,7 @@ impl Relay {
                 self.silent_elsewhere(now);
             }
         }
+        self.transcript.trim(self.since_start(now), self.config.transcript_limit);
     }
 
     /// An answer was stopped; where the caller has not begun to hear it, nobody will tell of its end.

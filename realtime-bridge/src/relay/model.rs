@@ -99,10 +99,12 @@ impl Relay {
                 self.model_works(now, &response);
                 self.says_elsewhere(now, &response, (&item, content_index), &delta, false);
                 self.transcript.add(self.since_start(now), Speaker::Agent, &item, content_index, &delta);
+                self.transcript.belongs(&item, &response);
             }
             RealtimeEvent::Transcript { response, item, content_index, text } => {
                 self.says_elsewhere(now, &response, (&item, content_index), &text, true);
                 self.write_words(now, Speaker::Agent, &item, content_index, text);
+                self.transcript.belongs(&item, &response);
             }
             RealtimeEvent::SpeechStarted { item, .. } => {
                 if let Some(item) = item {
@@ -204,7 +206,7 @@ impl Relay {
     fn response_done(&mut self, now: Instant, outcome: ResponseOutcome) {
         let ResponseOutcome { response, status, calls, usage, .. } = outcome;
         self.no_more_audio(&response, None);
-        self.settle_words(now);
+        self.settle_words(now, &response);
         self.latency.response_done(&response);
         let Ended { wish, cancelled } = self.sequencer.ended(&response);
         let unwanted = cancelled || self.playout.is_disowned(&response);
@@ -251,13 +253,13 @@ impl Relay {
     }
 
     /// Words whose voice never came, as the answer failed or was stopped, were not heard.
-    fn settle_words(&mut self, now: Instant) {
+    fn settle_words(&mut self, now: Instant, response: &ResponseId) {
         if self.playout.elsewhere.is_some() {
             // Only the provider knows what it plays.
             return;
         }
         let ledger = &self.playout.ledger;
-        for entry in self.transcript.settle(|item| ledger.holds(item)) {
+        for entry in self.transcript.settle(response, |item| ledger.holds(item)) {
             self.tell(now, CallEvent::Transcript(entry));
         }
     }

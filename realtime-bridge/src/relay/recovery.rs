@@ -9,7 +9,8 @@ use crate::audio::AudioFrame;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Recovery {
-    /// How long a call may be without a model before it ends. Default: 20 s; few callers wait longer.
+    /// How long a call may be without a model before it ends, over all sessions in a row that give nothing to hear: what
+    /// a caller waits for such a session counts as well, up to `stall` each. Default: 20 s; few callers wait longer.
     pub budget: Duration,
     /// The pause before the second round of attempts, doubled for each further one; the first round follows at once. Each
     /// pause is shortened by up to a quarter at random, so that calls that were cut off together do not come back

@@ -6,7 +6,7 @@ use super::{
     elsewhere::spoken_length,
     event::{Speaker, TranscriptEntry},
 };
-use crate::realtime::{ItemId, ItemKind};
+use crate::realtime::{ItemId, ItemKind, ResponseId};
 
 /// How long words have to be for the pace to be learned from them.
 const LEARNED_FROM: Duration = Duration::from_millis(700);
@@ -27,6 +27,8 @@ struct Entry {
     session: u32,
     /// `None` for what is no speech: instructions and tools. They are kept, as others are placed behind them.
     speaker: Option<Speaker>,
+    /// The answer that its words are of.
+    response: Option<ResponseId>,
     at: Duration,
     /// When it was all said, as far as is known: from then on its words are waited for.
     said: Duration,
@@ -170,9 +172,16 @@ impl Transcript {
         recent.any(|entry| entry.lacks_words() && now < entry.said + WORDS_LIMIT)
     }
 
-    /// An answer is over: words of the agent whose voice never came were not heard. `sounds` tells what is still played.
-    pub(crate) fn settle(&mut self, sounds: impl Fn(&ItemId) -> bool) -> Vec<TranscriptEntry> {
-        let silent = |entry: &&mut Entry| entry.speaker == Some(Speaker::Agent) && !sounds(&entry.item);
+    /// The words are of this answer.
+    pub(crate) fn belongs(&mut self, item: &ItemId, response: &ResponseId) {
+        if let Some(index) = self.index(item) {
+            self.entries[index].response.get_or_insert_with(|| response.clone());
+        }
+    }
+
+    /// An answer is over: those of its words whose voice never came were not heard. `sounds` tells what is still played.
+    pub(crate) fn settle(&mut self, response: &ResponseId, sounds: impl Fn(&ItemId) -> bool) -> Vec<TranscriptEntry> {
+        let silent = |entry: &&mut Entry| entry.response.as_ref() == Some(response) && !sounds(&entry.item);
         self.recent().filter(silent).filter_map(Entry::unheard).collect()
     }
 
@@ -344,7 +353,8 @@ impl Transcript {
 
 impl Entry {
     fn new(session: u32, item: &ItemId, speaker: Option<Speaker>, (at, said): (Duration, Duration)) -> Self {
-        Self { item: item.clone(), session, speaker, at, said, parts: Vec::new(), interrupted: false, answered: false }
+        let (parts, response) = (Vec::new(), None);
+        Self { item: item.clone(), session, speaker, response, at, said, parts, interrupted: false, answered: false }
     }
 
     fn words(&mut self, part: u32) -> &mut Words {

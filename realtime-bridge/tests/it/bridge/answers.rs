@@ -2,7 +2,7 @@
 
 use realtime_bridge::{
     realtime::{NewItem, ProviderError, RealtimeCommand, RealtimeEvent, ResponseOutcome, ResponseStatus, ToolCall},
-    relay::Idle,
+    relay::{CallEvent, Idle},
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -249,4 +249,24 @@ async fn a_caller_who_is_kept_company_hears_a_tone_and_is_not_given_up() {
     let (_, items) = call.asked().await;
     assert_eq!(items.len(), 1, "now a caller who says nothing is said goodbye to");
     call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_answer_says_nothing_about_the_words_of_another() {
+    let mut call = call(quiet());
+    let first = call.model.begin(None).await;
+    call.model.words(&first, "From nine to six.").await;
+    let second = call.model.begin(None).await;
+    call.model.words(&second, "Or rather,").await;
+    call.model.done(&second, ResponseStatus::Cancelled).await;
+    settle().await;
+    let CallEvent::Transcript(entry) = call.until("transcript").await else { unreachable!() };
+    assert_eq!((entry.generated.as_str(), entry.heard.as_str()), ("Or rather,", ""));
+    call.model.speak(&first, S).await;
+    call.model.spoken(&first, "From nine to six.").await;
+    call.model.done(&first, ResponseStatus::Completed).await;
+    call.until("agent-silent").await;
+    let report = call.hang_up().await;
+    let said: Vec<_> = report.transcript.iter().map(|entry| (entry.heard.as_str(), entry.interrupted)).collect();
+    assert_eq!(said, [("From nine to six.", false), ("", true)]);
 }

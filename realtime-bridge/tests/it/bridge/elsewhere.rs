@@ -204,6 +204,22 @@ async fn a_silent_caller_is_asked_once_the_agent_was_heard() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_newest_of_a_long_call_are_kept() {
+    let mut call = call(quiet().with_transcript_limit(4));
+    for turn in 0..10 {
+        call.model.caller_says("And now?").await;
+        let answer = call.says(None, &format!("It is {turn}.")).await;
+        call.playback(&answer.response, PlaybackChange::Stopped).await;
+        call.until("agent-silent").await;
+    }
+    call.handle.hang_up().await.unwrap();
+    let report = call.over("hung-up").await;
+    let said: Vec<_> = report.transcript.iter().map(|entry| entry.heard.as_str()).collect();
+    assert_eq!(said, ["And now?", "It is 8.", "And now?", "It is 9."]);
+    assert_eq!(report.transcript_dropped, 16);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_line_that_cannot_be_held_back_takes_no_reversible_barge_in() {
     let session =
         SessionConfig::default().with_turn_detection(TurnDetection::server_vad().with_owner(TurnOwner::Bridge));
