@@ -211,10 +211,10 @@ pub(super) fn caller_shown(call: &CallSession) -> Vec<SessionEvent> {
     unheard.then(|| HandoffEvent::CallerAt { place: Whereabouts::OnTheWay, told: None }.into()).into_iter().collect()
 }
 
-/// The caller's leg is out of the room, or its direct dial is over, and asks what comes next. With `dialed`, what became
-/// of the leg that it dialled.
+/// The caller's leg is out of the room, or its direct dial is over, and asks what comes next. With `dialed`, the leg that it
+/// dialled, if that is told, and what became of it.
 #[must_use]
-pub fn caller_leaves_room(call: &CallSession, dialed: Option<&CallStatus>) -> Vec<SessionEvent> {
+pub fn caller_leaves_room(call: &CallSession, dialed: Option<(Option<&CallSid>, &CallStatus)>) -> Vec<SessionEvent> {
     let call = &call.summary;
     // An answer of this door was lost, and the line asks anew: it is told of the same stream again, which is on the way.
     let left = |handoff: &&Handoff| handoff.caller != Whereabouts::Returning;
@@ -223,7 +223,17 @@ pub fn caller_leaves_room(call: &CallSession, dialed: Option<&CallStatus>) -> Ve
     let leg = call.wanted_leg().and_then(|id| call.legs.get(&id).map(|leg| (id, leg)));
     let Some((id, leg)) = leg.filter(|_| handoff.under_way()) else { return events };
     if let Place::Dial(_) = call.place() {
-        let cause = dialed.and_then(|status| over(leg, status)).unwrap_or("completed");
+        let sid = dialed.and_then(|(sid, _)| sid);
+        let of_another = |sid: &CallSid| {
+            let named = |(other, known): (&LegId, &PersonLeg)| *other != id && known.call.as_ref() == Some(sid);
+            !leg.is(sid) || call.legs.iter().any(named)
+        };
+        if sid.is_some_and(of_another) {
+            // Told once more of the one before: this one was chosen since.
+            return events;
+        }
+        events.extend(sid.map(|sid| HandoffEvent::LegBound { leg: id, call: sid.clone() }.into()));
+        let cause = dialed.and_then(|(_, status)| over(leg, status)).unwrap_or("completed");
         events.push(leg_ended(id, cause));
     } else if leg.accepted && (leg.arrived || handoff.connected.is_some()) {
         // The room closes when the person leaves.

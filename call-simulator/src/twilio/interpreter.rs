@@ -289,11 +289,15 @@ impl Interpreter {
         }
     }
 
-    fn tape(&self, recording: &twiml::Recording) -> Instruction {
+    fn tape(&mut self, recording: &twiml::Recording) -> Instruction {
         let (url, method) = (recording.recording_status_callback.as_ref(), recording.recording_status_callback_method);
         let callback = match action(&self.base, "recording status", url, method) {
             Ok(callback) => callback,
-            Err(alert) => return Instruction::StreamRefused { alert, status_callback: None },
+            Err(alert) => {
+                // It is recorded all the same, and nobody is told.
+                self.notes.push(Note::Alert(alert));
+                None
+            }
         };
         let events = recording.recording_status_callback_event.clone();
         Instruction::Tape(TapePlan {
@@ -506,6 +510,15 @@ mod tests {
         let Instruction::Stream(plan) = call.next() else { panic!("no stream") };
         assert_eq!(plan.parameters.keys().collect::<Vec<_>>(), [""]);
         assert!(matches!(&call.notes()[..], [Note::Alert(alert)] if alert.code == AlertCode::Schema));
+    }
+
+    #[test]
+    fn a_recording_that_nobody_can_be_told_of_is_no_refused_stream() {
+        let mut call = interpreter("<Start><Recording recordingStatusCallback=\"ftp://h/told\"/></Start><Hangup/>");
+        let Instruction::Tape(plan) = call.next() else { panic!("nothing is recorded") };
+        assert_eq!(plan.callback, None);
+        assert!(matches!(&call.notes()[..], [Note::Alert(_)]));
+        assert_eq!(call.next(), Instruction::End(CallEnd::HungUp));
     }
 
     #[test]

@@ -37,6 +37,16 @@ impl Models {
         }
     }
 
+    /// Sessions of this configuration for whoever only listens. What becomes of these is no reason to send a caller elsewhere,
+    /// so that it counts for nobody else.
+    pub(super) fn endpoints_beside(&self, session: &SessionConfig) -> Endpoints<OpenAiSession> {
+        let first = Endpoints::new(self.first.0.clone(), session.clone());
+        match self.second.clone() {
+            Some((client, _)) => first.or(client, session.clone()),
+            None => first,
+        }
+    }
+
     /// Whether all of them are known to be down. Never waits.
     pub(super) fn are_down(&self) -> bool {
         self.first.1.is_open() && self.second.as_ref().is_none_or(|(_, health)| health.is_open())

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use call_session::{
-    call::{CallSession, HandoffEnd, NewCall, SessionEvent},
-    handoff::{Ask, Desk, Effect, HandoffSettings, HandoffStrategy, Person, Wanted, WarmTransfer, decide, request},
+    call::{CallSession, HandoffEnd, HandoffMode, NewCall, SessionEvent},
+    handoff::{
+        Ask, Desk, DirectDial, Effect, HandoffSettings, HandoffStrategy, Person, Wanted, WarmTransfer, caller_fetched,
+        caller_leaves_room, decide, request,
+    },
     id::{LegId, NodeId, SessionId},
 };
 use jiff::Timestamp;
+use twilio_twiml::{sid::CallSid, words::CallStatus};
 
 /// A handoff to two persons, and who performs it.
 struct Play {
@@ -18,12 +22,16 @@ struct Play {
 
 impl Play {
     fn new() -> Self {
+        Self::with(&WarmTransfer)
+    }
+
+    fn with(strategy: &dyn HandoffStrategy) -> Self {
         let now: Timestamp = "2026-11-21T09:00:00Z".parse().unwrap();
         let mut call = CallSession::new(SessionId::new(), now, NewCall::outbound("+81312345678", "+819012345678"));
         call.take([SessionEvent::Answered.at(now)]).unwrap();
         let people = ["sato", "ito"].map(|name| Person::new(name.parse().unwrap(), "+81311112222"));
         let settings = HandoffSettings::default();
-        let plan = WarmTransfer.plan(&Ask::new(&call, &people, &Wanted::Anyone, &settings)).unwrap();
+        let plan = strategy.plan(&Ask::new(&call, &people, &Wanted::Anyone, &settings)).unwrap();
         call.take([request(plan, "rule", "").at(now)]).unwrap();
         Self { call, desk: Desk::new(NodeId::unique(), now, false), now }
     }
@@ -54,6 +62,22 @@ impl Play {
     fn hear(&mut self, effect: &Effect, free: bool) {
         self.desk.end(effect, true, self.now);
         self.desk.hear(effect, free, self.now);
+    }
+
+    /// The next person is free and may be called by the caller's own line.
+    fn is_dialled(&mut self) -> LegId {
+        let (asked, _) = self.asks_about();
+        self.hear(&asked, true);
+        self.next();
+        let leg = self.call.summary.wanted_leg().unwrap();
+        self.take(caller_fetched);
+        leg
+    }
+
+    /// A door hears something.
+    fn take(&mut self, hears: impl Fn(&CallSession) -> Vec<SessionEvent>) {
+        let events = hears(&self.call);
+        self.call.take(events.into_iter().map(|event| event.at(self.now))).unwrap();
     }
 
     fn wait(&mut self, time: Duration) {
@@ -107,4 +131,24 @@ fn an_answer_that_is_some_seconds_old_is_asked_for_again() {
     let (again, _) = play.asks_about();
     play.hear(&again, true);
     assert!(matches!(play.next().as_slice(), [Effect::Dial { .. }]));
+}
+
+/// An answer of ours is lost, and the line tells of the first person again.
+#[test]
+fn what_became_of_one_person_is_not_held_against_the_next() {
+    let mut play = Play::with(&DirectDial { mode: HandoffMode::Cold });
+    play.call
+        .take([SessionEvent::Bound { call: "CA0123456789abcdef0123456789abcdef".parse().unwrap() }.at(play.now)])
+        .unwrap();
+    let first = play.is_dialled();
+    let sid: CallSid = "CA00000000000000000000000000000001".parse().unwrap();
+    let left = |call: &CallSession| caller_leaves_room(call, Some((Some(&sid), &CallStatus::NoAnswer)));
+    play.take(left);
+    assert_eq!(play.call.summary.legs[&first].ended.as_deref(), Some("no-answer"));
+    let second = play.is_dialled();
+    assert_ne!(first, second);
+    play.take(left);
+    assert_eq!(play.call.summary.wanted_leg(), Some(second), "{:?}", play.call.summary);
+    play.take(caller_fetched);
+    assert_eq!(play.call.summary.wanted_leg(), Some(second), "the line is told of them anew");
 }

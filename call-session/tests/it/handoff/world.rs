@@ -110,8 +110,8 @@ struct Leg {
 enum Door {
     /// Of a redirect, or of the wait for the next direct dial.
     Redirect,
-    /// What follows the room, or a direct dial, of which the status is told.
-    AfterRoom(Option<CallStatus>),
+    /// What follows the room, or a direct dial, of which the leg and its status are told.
+    AfterRoom(Option<(CallSid, CallStatus)>),
     /// What follows a stream.
     AfterStream(StreamId),
 }

@@ -110,7 +110,8 @@ async fn left(State(phone): State<Phone>, Path(call): Path<SessionId>, Signed(di
     let span = tracing::info_span!("call", call_sid = %sid);
     async move {
         let became = became(&dialed.status);
-        let told = phone.told(call, |session| pure::caller_leaves_room(session, became.as_ref())).await;
+        let of = became.as_ref().map(|became| (dialed.dialed_call_sid.as_ref(), became));
+        let told = phone.told(call, |session| pure::caller_leaves_room(session, of)).await;
         match told {
             Ok(updated) if dialed.call.status == CallStatus::Completed => {
                 // The caller hung up: Twilio wants no document.

@@ -22,12 +22,12 @@ use call_session::{
     call::{CallSummary, Place, Speaker},
     id::{SessionId, StreamId},
     recorder::{Recorder, RecorderConfig},
-    store::StoreError,
+    store::{self, StoreError},
 };
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use realtime_bridge::{
-    audio::{AudioFormat, AudioFrame},
+    audio::{AudioFormat, AudioFrame, FrameError},
     media::twilio::{
         upgrade::{Socket, Upgrade},
         wire::{FromTwilio, Start, Track, WireError},
@@ -51,7 +51,7 @@ use twilio_twiml::{
     words::Track as TwimlTrack,
 };
 
-use self::listener::Listener;
+use self::listener::{Listener, Sessions};
 use crate::{
     chain::Chain,
     phone::{Phone, connect::Leg},
@@ -109,6 +109,8 @@ enum NoNotes {
     Socket(#[source] tungstenite::Error),
     #[error("it is not Twilio's protocol")]
     Wire(#[source] WireError),
+    #[error("its audio cannot be read")]
+    Frame(#[source] FrameError),
 }
 
 /// Lets a copy of a call in that was asked for; everything else is settled when it has shown its token.
@@ -191,7 +193,7 @@ impl Phone {
             Ok(None) => return,
             Err(error) => return tracing::warn!(error = %Chain(&error), "a copy of a call is not listened to"),
         };
-        let endpoints = self.0.models.endpoints(&talk.listening(&self.0.settings.voice));
+        let endpoints = self.0.models.endpoints_beside(&talk.listening(&self.0.settings.voice));
         let (recorder, writing) = Recorder::new(Arc::clone(&self.0.store), call, RecorderConfig::default());
         self.0.tasks.spawn(
             async move {
@@ -207,33 +209,40 @@ impl Phone {
         let (caller, mut of_caller) = mpsc::channel(WAITING);
         let (person, mut of_person) = mpsc::channel(WAITING);
         let (talks, talking) = watch::channel(false);
-        let mut first = Listener::new(recorder.clone(), endpoints.clone(), Speaker::Caller, stream);
-        let mut second = Listener::new(recorder, endpoints, Speaker::Person, stream);
+        let over = stop.child_token();
+        let sessions = Sessions::new(self.0.models.clone(), endpoints, over.clone());
+        let mut first = Listener::new(recorder.clone(), sessions.clone(), Speaker::Caller, stream);
+        let mut second = Listener::new(recorder, sessions, Speaker::Person, stream);
         let listening = async {
             // One after the other, while their audio waits.
-            first.open(&of_caller).await;
-            second.open(&of_person).await;
+            first.open().await;
+            second.open().await;
             tokio::join!(first.listen(&mut of_caller), second.listen(&mut of_person));
         };
         let reading = async move {
             let copied = copy(socket, &caller, &person, &talking);
             tokio::select! {
-                missed = copied => tracing::debug!(missed, "the copy of a call is over"),
+                copied = copied => match copied {
+                    Ok(missed) => tracing::debug!(missed, "the copy of a call is over"),
+                    Err(error) => tracing::warn!(error = %Chain(&error), "a copy of a call broke"),
+                },
                 () = self.until_apart(call, &talks) => {}
                 () = stop.cancelled() => {}
             }
             // Their sessions have the last words yet to tell; the audio is over.
             drop((caller, person));
+            over.cancel();
             let _ = timeout(CLOSE, socket.close(None)).await;
         };
         tokio::join!(Box::pin(listening), reading);
         self.0.note_takers.end(call, stream);
     }
 
-    /// Resolves when the caller is not with a person any more, and tells meanwhile whether they talk.
+    /// Resolves when the caller is somewhere else than where the copy began, and tells meanwhile whether they talk.
     async fn until_apart(&self, call: SessionId, talks: &watch::Sender<bool>) {
+        let mut began = None;
         loop {
-            match self.look(call, talks).await {
+            match self.look(call, &mut began, talks).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
@@ -244,11 +253,23 @@ impl Phone {
         }
     }
 
-    async fn look(&self, call: SessionId, talks: &watch::Sender<bool>) -> Result<bool, StoreError> {
+    /// Whether the caller is where the copy `began`, until something happens. With the next person, or in the next handoff,
+    /// another copy listens, of another document, and this one would write everything a second time.
+    async fn look(
+        &self,
+        call: SessionId,
+        began: &mut Option<(Place, Timestamp)>,
+        talks: &watch::Sender<bool>,
+    ) -> Result<bool, StoreError> {
         let position = self.0.store.feed_end().await?;
-        let Some(call) = self.0.store.summary(call).await?.filter(is_with_person) else { return Ok(false) };
-        talks.send_replace(is_talk(&call));
-        self.0.store.feed_moved(position).await;
+        let Some(known) = self.0.store.summary(call).await?.filter(is_with_person) else { return Ok(false) };
+        let handed = known.handoff.as_ref().map(|handoff| handoff.requested).unwrap_or_default();
+        let here = (known.place(), handed);
+        if *began.get_or_insert(here) != here {
+            return Ok(false);
+        }
+        talks.send_replace(is_talk(&known));
+        store::news_of(&*self.0.store, call, position).await?;
         Ok(true)
     }
 }
@@ -259,21 +280,20 @@ async fn copy(
     caller: &mpsc::Sender<AudioFrame>,
     person: &mpsc::Sender<AudioFrame>,
     talking: &watch::Receiver<bool>,
-) -> u64 {
+) -> Result<u64, NoNotes> {
     let mut missed = 0;
-    while let Ok(Some(text)) = next(socket).await {
-        match FromTwilio::parse(&text) {
-            Ok(FromTwilio::Media(media)) if *talking.borrow() => {
+    while let Some(text) = next(socket).await.map_err(NoNotes::Socket)? {
+        match FromTwilio::parse(&text).map_err(NoNotes::Wire)? {
+            FromTwilio::Media(media) if *talking.borrow() => {
                 let frame = AudioFrame::base64(AudioFormat::MuLaw, media.payload.into_owned());
-                let Ok(frame) = frame else { return missed };
                 let to = if media.track == Track::Inbound { caller } else { person };
-                missed += u64::from(to.try_send(frame).is_err());
+                missed += u64::from(to.try_send(frame.map_err(NoNotes::Frame)?).is_err());
             }
-            Ok(FromTwilio::Stop(_)) | Err(_) => break,
-            Ok(_) => {}
+            FromTwilio::Stop(_) => break,
+            _ => {}
         }
     }
-    missed
+    Ok(missed)
 }
 
 /// Twilio's first words.

@@ -124,13 +124,17 @@ impl People {
 impl Phone {
     /// The people, as they are now. Who is in the handoff of a call, other than this one, is busy.
     pub(super) async fn people(&self, call: Option<SessionId>) -> Result<People, StoreError> {
+        self.people_without(|other| Some(other.id) == call).await
+    }
+
+    /// The people, as if nobody were in the handoffs of these calls.
+    async fn people_without(&self, without: impl Fn(&CallSummary) -> bool + Send + Sync) -> Result<People, StoreError> {
         let agents = self.0.directory.agents().await?;
         let mut busy = HashSet::new();
         let mut query = Query::default().with_statuses([Status::Transferring, Status::WithAgent]).with_limit(PAGE);
         loop {
             let page = self.0.store.query(&query).await?;
-            let others = || page.calls.iter().filter(|other| Some(other.id) != call);
-            busy.extend(others().filter_map(engaged).cloned());
+            busy.extend(page.calls.iter().filter(|call| !without(call)).filter_map(engaged).cloned());
             busy.extend(page.calls.iter().flat_map(supervising).cloned());
             match page.next {
                 Some(before) => query = query.with_before(before),
@@ -160,7 +164,10 @@ impl Phone {
             let own = self.0.store.summary(call).await?;
             let promised = own.as_ref().and_then(engaged) == Some(person);
             let kept = promised || self.keeps_free(person, KEPT).await?;
-            if self.people(Some(call)).await?.is_engaged(person) {
+            let first = own.as_ref().filter(|_| promised);
+            let yields =
+                |other: &CallSummary| other.id == call || first.is_some_and(|own| is_promised_before(own, other));
+            if self.people_without(yields).await?.is_engaged(person) {
                 return Ok(false);
             }
             if kept {
@@ -172,6 +179,16 @@ impl Phone {
             sleep(PATIENCE.1).await;
         }
     }
+}
+
+/// Whether nobody has been called for either of these yet, and this one was to be handed over before the other. A promise is
+/// no more than that: of two calls that were promised the same person, each would else leave them to the other.
+fn is_promised_before(call: &CallSummary, other: &CallSummary) -> bool {
+    let promise = |call: &CallSummary| {
+        let handoff = call.handoff.as_ref().filter(|handoff| handoff.under_way() && handoff.legs.is_empty());
+        handoff.map(|handoff| (handoff.requested, call.id))
+    };
+    promise(call).zip(promise(other)).is_some_and(|(call, other)| call < other)
 }
 
 /// Those who are with this caller and a person, or are called to be.
@@ -186,5 +203,46 @@ fn engaged(call: &CallSummary) -> Option<&AgentId> {
         Some(leg) => leg.person.as_ref(),
         None if handoff.legs.is_empty() => handoff.plan.candidates.first()?.person.as_ref(),
         None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use call_session::{
+        call::{CallSession, HandoffEvent, HandoffMode, NewCall, SessionEvent},
+        handoff::{HandoffPlan, request},
+        id::LegId,
+    };
+
+    use super::*;
+
+    /// A call that was promised somebody at this second.
+    fn promised(second: i64) -> CallSession {
+        let at = Timestamp::from_second(second).unwrap();
+        let call = NewCall::outbound("+81312345678", "+819012345678");
+        let mut call = CallSession::new(SessionId::new(), at, call);
+        call.take([SessionEvent::Answered.at(at)]).unwrap();
+        let candidate = Candidate::new(Some("sato".parse().unwrap()), "+81311112222");
+        let plan = HandoffPlan::new(HandoffMode::Warm, "+81312345678", vec![candidate]);
+        call.take([request(plan, "rule", "").at(at)]).unwrap();
+        call
+    }
+
+    #[test]
+    fn of_two_calls_that_were_promised_the_same_person_one_gets_them() {
+        let (first, mut second) = (promised(10), promised(11));
+        assert_eq!(engaged(&first.summary), engaged(&second.summary));
+        let twin = promised(10);
+        for (one, other) in [(&first, &second), (&first, &twin)] {
+            let one_first = is_promised_before(&one.summary, &other.summary);
+            assert_ne!(one_first, is_promised_before(&other.summary, &one.summary));
+        }
+        assert!(is_promised_before(&first.summary, &second.summary));
+        // Whoever is called already is not taken away.
+        let person = Some("sato".parse().unwrap());
+        let dialing = HandoffEvent::Dialing { leg: LegId::new(), person, candidate: 0 };
+        let at = Timestamp::from_second(12).unwrap();
+        second.take([HandoffEvent::FarewellOver, dialing].map(|event| SessionEvent::from(event).at(at))).unwrap();
+        assert!(!is_promised_before(&first.summary, &second.summary));
     }
 }

@@ -176,7 +176,10 @@ impl World {
         }
         let told = match &door {
             Door::Redirect => self.tell_door(|_| Vec::new()).await,
-            Door::AfterRoom(dialed) => self.tell_door(|call| caller_leaves_room(call, dialed.as_ref())).await,
+            Door::AfterRoom(dialed) => {
+                let dialed = dialed.as_ref().map(|(sid, status)| (Some(sid), status));
+                self.tell_door(|call| caller_leaves_room(call, dialed)).await
+            }
             Door::AfterStream(stream) => {
                 let lost = SessionEvent::StreamDetached { stream: *stream, cause: "lost".to_owned(), orderly: false };
                 Some(self.tell(|_| vec![lost.clone()]).await)

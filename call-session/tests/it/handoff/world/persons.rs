@@ -92,7 +92,7 @@ impl World {
 
     /// A leg is over. If it was in the room, or dialled directly, the other side goes on.
     pub(super) fn leg_ends(&self, leg: usize, status: &CallStatus) {
-        let (was_in_room, direct, name, id, supervises) = {
+        let (was_in_room, direct, name, id, sid, supervises) = {
             let leg = &mut self.state().legs[leg];
             if over(&leg.status) || (*status == CallStatus::NoAnswer && leg.status == CallStatus::InProgress) {
                 return;
@@ -100,7 +100,7 @@ impl World {
             leg.status = status.clone();
             leg.moved = leg.in_room.then(Instant::now).or(leg.moved);
             let supervises = leg.role.is_some();
-            (std::mem::take(&mut leg.in_room), leg.direct, leg.name.clone(), leg.id, supervises)
+            (std::mem::take(&mut leg.in_room), leg.direct, leg.name.clone(), leg.id, leg.sid.clone(), supervises)
         };
         if was_in_room && !supervises {
             self.state().person_seen = Some(Instant::now());
@@ -122,7 +122,7 @@ impl World {
             if !direct {
                 self.room_tells(None, "participant-leave", Some("in-progress"));
             }
-            self.caller_next(Door::AfterRoom(direct.then(|| status.clone())), 40, 300);
+            self.caller_next(Door::AfterRoom(direct.then(|| (sid, status.clone()))), 40, 300);
         }
     }
 

@@ -18,14 +18,18 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 
-use crate::chain::Chain;
+use crate::{chain::Chain, phone::models::Models};
 
 /// How often in a row a session is opened in vain before nobody listens any more.
 const ATTEMPTS: u32 = 5;
 
 /// The pause after an attempt in vain; it doubles with each.
 const BACK_OFF: Duration = Duration::from_millis(500);
+
+/// How long after it was seen that the model is down that is looked at again.
+const DOWN: Duration = Duration::from_secs(1);
 
 /// How long the last words may take to come after the last sound.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -36,44 +40,71 @@ const SILENCE: Duration = Duration::from_millis(800);
 /// How long the provider may take to hear that a session is not wanted any more.
 const CLOSE: Duration = Duration::from_secs(2);
 
+/// Where the sessions of a copy come from.
+#[derive(Clone)]
+pub(super) struct Sessions {
+    models: Models,
+    endpoints: Endpoints<OpenAiSession>,
+    over: CancellationToken,
+}
+
+impl Sessions {
+    /// None is opened any more when the copy is `over`, and none as long as the `models` are known to be down.
+    pub(super) const fn new(models: Models, endpoints: Endpoints<OpenAiSession>, over: CancellationToken) -> Self {
+        Self { models, endpoints, over }
+    }
+}
+
 /// Listens to one side.
 pub(super) struct Listener {
     recorder: Recorder,
-    endpoints: Endpoints<OpenAiSession>,
+    sessions: Sessions,
     speaker: Speaker,
     stream: StreamId,
     session: Option<OpenAiSession>,
     /// How many sessions there were: their names for what is said are their own.
-    sessions: u32,
+    opened: u32,
     failures: u32,
     /// What is being said, or waits for its words, and since when.
     said: HashMap<ItemId, Timestamp>,
 }
 
 impl Listener {
-    pub(super) fn new(
-        recorder: Recorder,
-        endpoints: Endpoints<OpenAiSession>,
-        speaker: Speaker,
-        stream: StreamId,
-    ) -> Self {
+    pub(super) fn new(recorder: Recorder, sessions: Sessions, speaker: Speaker, stream: StreamId) -> Self {
         let said = HashMap::new();
-        Self { recorder, endpoints, speaker, stream, session: None, sessions: 0, failures: 0, said }
+        Self { recorder, sessions, speaker, stream, session: None, opened: 0, failures: 0, said }
     }
 
     /// Opens a session, unless nobody speaks any more or it was tried too often.
-    pub(super) async fn open(&mut self, audio: &mpsc::Receiver<AudioFrame>) {
-        while self.session.is_none() && self.failures < ATTEMPTS && !audio.is_closed() {
-            match self.endpoints.connect().await {
+    pub(super) async fn open(&mut self) {
+        let over = self.sessions.over.clone();
+        tokio::select! {
+            biased;
+            () = over.cancelled() => {}
+            () = self.attempts() => {}
+        }
+    }
+
+    /// Cancel safe: what was being opened is closed.
+    async fn attempts(&mut self) {
+        while self.session.is_none() && self.failures < ATTEMPTS {
+            if self.sessions.models.are_down() {
+                // Callers come first. When that is over is found out by their sessions.
+                sleep(DOWN).await;
+                continue;
+            }
+            match self.sessions.endpoints.connect().await {
                 Ok(session) => {
                     self.session = Some(session);
-                    self.sessions += 1;
+                    self.opened += 1;
                     self.said.clear();
                 }
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), "nobody listens to caller and person yet");
-                    sleep(BACK_OFF * 2_u32.pow(self.failures)).await;
-                    self.failures += 1;
+                    self.failures = if error.retryable() { self.failures + 1 } else { ATTEMPTS };
+                    if self.failures < ATTEMPTS {
+                        sleep(BACK_OFF * 2_u32.pow(self.failures - 1)).await;
+                    }
                 }
             }
         }
@@ -82,7 +113,7 @@ impl Listener {
     /// Writes down what is said until the audio is over and its words have come.
     pub(super) async fn listen(&mut self, audio: &mut mpsc::Receiver<AudioFrame>) {
         loop {
-            self.open(audio).await;
+            self.open().await;
             let Some(mut session) = self.session.take() else { return };
             match self.follow(&mut session, audio).await {
                 Ok(()) => {
@@ -137,7 +168,7 @@ impl Listener {
                     return;
                 }
                 let side = if self.speaker == Speaker::Person { "person" } else { "caller" };
-                let name = format!("notes/{}/{side}/{}/{}", self.stream, self.sessions, item.as_str());
+                let name = format!("notes/{}/{side}/{}/{}", self.stream, self.opened, item.as_str());
                 let said = SessionEvent::Said { lines: vec![Line::new(name, self.speaker, at, text)] };
                 if let Err(error) = self.recorder.propose(said.at(at)).await {
                     tracing::debug!(%error, "what was said is not written down");
