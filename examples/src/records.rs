@@ -92,6 +92,22 @@ mod tests {
         fs::remove_file(arguments.seed.unwrap()).unwrap();
     }
 
+    /// People copy it.
+    #[tokio::test]
+    async fn the_file_that_the_readme_shows_is_taken() {
+        let (_, shown) = include_str!("../README.md").split_once("```json\n").unwrap();
+        let (shown, _) = shown.split_once("```").unwrap();
+        let arguments = written(shown);
+        let directory = MemoryDirectory::new();
+        arguments.read().unwrap().plant(&directory).await.unwrap();
+        let sato = directory.agent(&"sato".parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(sato.caller_numbers.active().map(|number| number.as_str()), Some("+81387654321"));
+        assert_eq!(sato.working_hours.shifts.len(), 1);
+        assert_eq!(sato.settings.unwrap().service_name, "Booking");
+        assert!(directory.customer(&"yamada".parse().unwrap()).await.unwrap().is_some());
+        fs::remove_file(arguments.seed.unwrap()).unwrap();
+    }
+
     #[test]
     fn all_that_is_wrong_with_a_file_is_told() {
         let arguments = written(r#"{ "agents": [{ "id": "ito" }], "customers": [{ "id": "mori" }], "calls": [] }"#);

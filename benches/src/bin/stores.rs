@@ -6,15 +6,16 @@
 use std::{error::Error, path::PathBuf, time::Duration};
 
 use call_session::{
-    call::{Direction, Line, Mode, NewCall, Outcome, SessionEvent, Speaker, Stamped, Status, Version},
+    call::{Direction, Ending, Line, Mode, NewCall, Outcome, SessionEvent, Speaker, Stamped, Status, Version},
     id::{CommitId, SessionId},
-    store::{Commit, Position, Query, SessionStore, postgres::PostgresStore, sqlite::SqliteStore},
+    store::{Commit, Position, Query, SessionStore, memory::MemoryStore, postgres::PostgresStore, sqlite::SqliteStore},
 };
 use clap::Parser;
 use futures_util::future::try_join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, raw_sql};
 use tokio::time::Instant;
+use twilio_twiml::sid::CallSid;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -27,6 +28,9 @@ struct Arguments {
     /// How often each thing is done.
     #[arg(long, default_value_t = 200)]
     times: u32,
+    /// Measures the store in memory, too. It is filled one call after the other, and keeps all of them.
+    #[arg(long)]
+    memory: bool,
     /// A file to create, for SQLite.
     #[arg(long)]
     sqlite: Option<PathBuf>,
@@ -38,6 +42,12 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
+    if arguments.memory {
+        let (store, began) = (MemoryStore::new(), Instant::now());
+        memory_fill(&store, arguments.calls).await?;
+        println!("memory, {} calls, filled in {:.0?}", arguments.calls, began.elapsed());
+        measure(&store, &arguments).await?;
+    }
     if let Some(file) = &arguments.sqlite {
         let store = SqliteStore::open(file).await?;
         let template = template(&store).await?;
@@ -93,13 +103,47 @@ const COLUMNS: &str = "case when n % 10000 = 0 then 'ai-responding' when n % 50 
      case when n % 10000 = 0 then null when n % 50 = 0 then 'unreachable' when n % 9 = 0 then 'no-answer' \
      else 'conversation' end";
 
+/// The name at Twilio of a call, by its number; the databases make the same of it.
+fn sid(number: u32) -> Result<CallSid, Failure> {
+    Ok(format!("CA{number:032x}").parse()?)
+}
+
+/// As many calls as the databases copy, of the same kinds.
+async fn memory_fill(store: &MemoryStore, calls: u32) -> Result<(), Failure> {
+    let now = Timestamp::now();
+    for number in 1..=calls {
+        let mut call = if number % 3 == 0 { NewCall::inbound("+819012345678", "+81312345678") } else { new_call() };
+        call = call
+            .with_customer(format!("customer-{}", number % 100_000).parse()?)
+            .with_agent(format!("agent-{}", number % 500).parse()?);
+        if number % 1000 == 0 {
+            call = call.with_mode(Mode::Sip);
+        }
+        let fate = match number {
+            _ if number % 10_000 == 0 => None,
+            _ if number % 50 == 0 => Some((Status::Failed, Outcome::Unreachable)),
+            _ if number % 9 == 0 => Some((Status::NoAnswer, Outcome::NoAnswer)),
+            _ => Some((Status::Completed, Outcome::Conversation)),
+        };
+        let mut events: Vec<_> = (0..3).map(said).collect();
+        events.push(SessionEvent::Bound { call: sid(number)? }.at(now));
+        if let Some((status, outcome)) = fate {
+            events.push(SessionEvent::Concluded { outcome }.at(now));
+            events.push(SessionEvent::Ended(Ending::new(status, "filled")).at(now));
+        }
+        store.create(SessionId::new(), now - SignedDuration::from_secs(number.into()), call, events).await?;
+    }
+    Ok(())
+}
+
 fn sqlite_fill(template: SessionId, calls: u32) -> String {
     let hex = template.0.simple();
     format!(
         "pragma busy_timeout = 600000; begin; \
-         insert into call_sessions (id, version, status, direction, mode, customer, agent, outcome, created_at, summary) \
+         insert into call_sessions (id, version, call_sid, status, direction, mode, customer, agent, outcome, created_at, \
+         summary) \
          with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < {calls}) \
-         select randomblob(16), version, {COLUMNS}, created_at - n * 1000000, summary \
+         select randomblob(16), version, 'CA' || printf('%032x', n), {COLUMNS}, created_at - n * 1000000, summary \
          from numbers, call_sessions where id = x'{hex}'; \
          insert into call_events (call, version, kind, body, attempt) \
          select copy.id, event.version, event.kind, event.body, event.attempt \
@@ -110,8 +154,9 @@ fn sqlite_fill(template: SessionId, calls: u32) -> String {
 
 fn postgres_fill(template: SessionId, calls: u32) -> String {
     format!(
-        "insert into call_sessions (id, version, status, direction, mode, customer, agent, outcome, created_at, summary) \
-         select gen_random_uuid(), version, {COLUMNS}, created_at - n::bigint * 1000000, summary \
+        "insert into call_sessions (id, version, call_sid, status, direction, mode, customer, agent, outcome, created_at, \
+         summary) \
+         select gen_random_uuid(), version, 'CA' || lpad(to_hex(n), 32, '0'), {COLUMNS}, created_at - n::bigint * 1000000, summary \
          from generate_series(1, {calls}) n, call_sessions where id = '{template}'; \
          insert into call_events (call, version, kind, body, attempt) \
          select copy.id, event.version, event.kind, event.body, event.attempt \
@@ -183,6 +228,17 @@ async fn measure(store: &dyn SessionStore, arguments: &Arguments) -> Result<(), 
     }
     Times(taken).show("load");
 
+    let mut taken = Vec::new();
+    for time in 0..times {
+        // All over the calls there are, so that it is not the same few pages.
+        let sid = sid(1 + time * (arguments.calls / times.max(1)) % arguments.calls.max(1))?;
+        let began = Instant::now();
+        let found = store.find_by_call_sid(&sid).await?;
+        taken.push(began.elapsed());
+        found.ok_or("a call is not found by its name at Twilio")?;
+    }
+    Times(taken).show("find by the name at Twilio");
+
     let (mut after, mut events, mut taken) = (Position::START, 0, Vec::new());
     for _ in 0..times {
         let began = Instant::now();
@@ -217,7 +273,14 @@ mod tests {
     async fn runs() {
         let folder = std::env::temp_dir().join(format!("stores-{}", SessionId::new()));
         std::fs::create_dir_all(&folder).expect("a folder for temporary files");
-        let arguments = Arguments { calls: 300, times: 10, sqlite: None, postgres: None };
+        let arguments = Arguments { calls: 300, times: 10, memory: true, sqlite: None, postgres: None };
+        let store = MemoryStore::new();
+        memory_fill(&store, arguments.calls).await.expect("the calls are kept");
+        measure(&store, &arguments).await.expect("everything can be done");
+        assert_eq!(store.query(&Query::default().with_limit(1000)).await.expect("a list").calls.len(), 310);
+        let failed = Query::default().with_statuses([Status::Failed]);
+        assert_eq!(store.query(&failed).await.expect("a list").calls.len(), 6, "of the same kinds");
+
         let file = folder.join("calls.db");
         let store = SqliteStore::open(&file).await.expect("a new file");
         let template = template(&store).await.expect("a call");

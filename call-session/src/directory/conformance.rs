@@ -42,6 +42,7 @@ macro_rules! directory_conformance {
         $crate::directory_conformance! {
             $fresh:
             gives_back_what_was_put refuses_what_was_decided_on_something_else keeps_one_of_many_puts
+            refuses_hours_in_an_unknown_zone
             gives_a_number_to_one_customer frees_a_number_that_was_changed makes_one_customer_of_an_unknown_number
             gives_the_customer_of_a_known_number lists_customers_newest_first_in_pages
             keeps_pages_while_customers_are_added lists_agents_by_name takes_a_seed_once
@@ -54,6 +55,17 @@ macro_rules! directory_conformance {
             $crate::directory::conformance::$check(directory).await;
         }
     )*};
+}
+
+/// A name that was mistyped is told to whoever writes it, and not found out when somebody is called at night.
+pub async fn refuses_hours_in_an_unknown_zone(directory: Arc<dyn Directory>) {
+    let mut agent = Agent::new(name("sato"), "佐藤");
+    agent.working_hours.time_zone = "Asia/Tokio".into();
+    let refused = directory.put_agent(agent.clone()).await;
+    assert!(matches!(refused, Err(PutError::UnknownZone)), "{refused:?}");
+    assert_eq!(directory.agent(&agent.id).await.expect("an answer"), None);
+    agent.working_hours.time_zone = "Asia/Tokyo".into();
+    directory.put_agent(agent).await.expect("the right name is kept");
 }
 
 /// Agents and customers come back as they were put, one revision later, and not before they were put.

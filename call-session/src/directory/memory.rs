@@ -83,6 +83,7 @@ impl Directory for MemoryDirectory {
     }
 
     async fn put_agent(&self, mut agent: Agent) -> Result<Agent, PutError> {
+        PutError::check(&agent)?;
         let mut shelf = self.shelf();
         let actual = shelf.agents.get(&agent.id).map_or(Revision::NEW, |kept| kept.revision);
         if actual != agent.revision {

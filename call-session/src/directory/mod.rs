@@ -82,12 +82,20 @@ pub enum PutError {
         /// Who has it.
         owner: CustomerId,
     },
+    /// The working hours are in a time zone that no table has: they would count as UTC, which nobody meant.
+    #[error("the time zone of the working hours is not known")]
+    UnknownZone,
     /// The backend failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl PutError {
+    /// What every directory refuses of an agent.
+    pub(crate) fn check(agent: &Agent) -> Result<(), Self> {
+        if agent.working_hours.zone_is_known() { Ok(()) } else { Err(Self::UnknownZone) }
+    }
+
     /// The same put, repeated as it is, may succeed. When the answer to the first was lost, it may conflict with itself.
     #[must_use]
     pub const fn retryable(&self) -> bool {
@@ -103,6 +111,8 @@ impl PutError {
 ///   one happens; the others are a [`PutError::Conflict`].
 /// - A number belongs to one customer. Agents may share numbers.
 /// - What was put is what is got, but for the revision.
+/// - Working hours in a time zone that [nobody knows](WorkingHours::zone_is_known) are not kept. Older records that have them
+///   can be got all the same.
 /// - Customers are listed by the time they were created, in microseconds, newest first; pages do not shift when customers
 ///   are added.
 /// - All methods are cancel safe in the sense that they happen or do not happen; which of both is unknown.
@@ -170,7 +180,9 @@ pub trait Directory: Send + Sync + Debug {
                 Err(PutError::PhoneTaken { .. }) => {}
                 Err(PutError::Store(error)) => return Err(error),
                 // A name that nobody else has is in no conflict, unless the backend breaks its promise.
-                Err(conflict @ PutError::Conflict { .. }) => return Err(StoreError::Refused(conflict.into())),
+                Err(refused @ (PutError::Conflict { .. } | PutError::UnknownZone)) => {
+                    return Err(StoreError::Refused(refused.into()));
+                }
             }
         }
     }

@@ -172,6 +172,8 @@ impl Planted {
             Ok(()) => self.added += 1,
             Err(PutError::Conflict { .. } | PutError::PhoneTaken { .. }) => self.present += 1,
             Err(PutError::Store(error)) => return Err(error),
+            // What was read from a text has been asked this before.
+            Err(refused @ PutError::UnknownZone) => return Err(StoreError::Refused(refused.into())),
         }
         Ok(())
     }

@@ -139,6 +139,7 @@ macro_rules! directory {
             }
 
             async fn put_agent(&self, mut agent: Agent) -> Result<Agent, PutError> {
+                PutError::check(&agent)?;
                 self.put_row(Row::agent(&mut agent)?).await?;
                 Ok(agent)
             }

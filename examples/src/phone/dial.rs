@@ -271,7 +271,7 @@ impl Phone {
     }
 
     /// Whether another session waits for its name at Twilio that calls the same number from the same.
-    async fn has_a_twin(&self, call: &CallSummary) -> Result<bool, store::StoreError> {
+    pub(super) async fn has_a_twin(&self, call: &CallSummary) -> Result<bool, store::StoreError> {
         let mut query = Query::active().with_limit(PAGE);
         loop {
             let page = self.0.store.query(&query).await?;

@@ -1,6 +1,12 @@
 //! The media stream: from the upgrade to the end of the conversation.
 
-use std::{convert::Infallible, future::pending, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::pending,
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     extract::{Path, Request, State},
@@ -28,7 +34,10 @@ use realtime_bridge::{
     realtime::{RealtimeSession, openai::OpenAiSession},
     relay::{CallEvent, EndReason, Idle, MemoryLimits, TurnLatency},
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tracing::Instrument;
 use twilio_twiml::sid::{CallSid, StreamSid};
 
@@ -249,12 +258,12 @@ impl Phone {
             let _ = handle.accompany(true).await;
         }
         let carrying = watch(recorder, local, bridge);
-        let (report, latencies) = tokio::select! {
+        let (report, latencies, left) = tokio::select! {
             carried = carrying => carried,
             never = self.obey(local, &handle) => match never {},
         };
         let reason = &report.reason;
-        let (cause, orderly) = match (reason, local.why_left()) {
+        let (cause, orderly) = match (reason, left) {
             (EndReason::HungUp, Some(cause)) => (cause, false),
             _ => (reason.name(), reason.is_orderly()),
         };
@@ -298,7 +307,7 @@ impl Phone {
                 _ => Reply::refused("unknown"),
             }
         };
-        let mut held = self.seize(local).await;
+        let mut held = self.seize(call, local.id).await;
         loop {
             match serve(&mut held, handle, own).await {
                 Served::CallOver => return pending().await,
@@ -310,11 +319,11 @@ impl Phone {
     }
 
     /// The audio is here, so whoever had the call before has it no more.
-    async fn seize(&self, local: &LocalStream) -> Held {
+    pub(super) async fn seize(&self, call: SessionId, stream: StreamId) -> Held {
         let (mut pause, mut newest) = (SEIZE_AGAIN.0, true);
         loop {
             if newest {
-                match self.0.live.seize(local.call).await {
+                match self.0.live.seize(call).await {
                     Ok(held) => return held,
                     Err(error) => tracing::warn!(error = %Chain(&error), "other servers cannot reach the call yet"),
                 }
@@ -322,9 +331,9 @@ impl Phone {
             sleep(pause).await;
             pause = SEIZE_AGAIN.1.min(pause * 2);
             // Another server may have the caller by now, which is not to lose the call to a stream that is over.
-            newest = match self.0.store.summary(local.call).await {
-                Ok(Some(call)) if call.attachments.last().is_some_and(|last| last.stream == local.id) => true,
-                Ok(_) => return self.regain(local.call).await,
+            newest = match self.0.store.summary(call).await {
+                Ok(Some(kept)) if kept.attachments.last().is_some_and(|last| last.stream == stream) => true,
+                Ok(_) => return self.regain(call).await,
                 Err(error) => {
                     tracing::debug!(error = %Chain(&error), "nobody knows whether there is a newer stream");
                     false
@@ -387,24 +396,33 @@ fn after_handoff(call: &CallSummary) -> Option<Beginning> {
     }
 }
 
-/// Carries the stream, and notes how fast each turn was.
+/// Carries the stream, and notes how fast each turn was, and why this server left the stream, if it did.
 async fn watch<M: MediaTransport, S: RealtimeSession + 'static>(
     recorder: &Recorder,
     local: &LocalStream,
     bridge: Bridge<M, S>,
-) -> (CallReport, Vec<TurnLatency>) {
+) -> (CallReport, Vec<TurnLatency>, Option<&'static str>) {
     let mut updates = bridge.handle().watch();
     let mut latencies = Vec::new();
+    let speaking = watch::Sender::new(false);
     let watching = async {
         while let Some(update) = updates.next().await {
-            if let CallEvent::Latency(latency) = update.event {
-                latencies.push(latency);
+            match update.event {
+                CallEvent::Latency(latency) => latencies.push(latency),
+                CallEvent::AgentSpeaking => _ = speaking.send_replace(true),
+                CallEvent::AgentSilent => _ = speaking.send_replace(false),
+                _ => {}
             }
         }
     };
-    let carrying = Box::pin(carry(recorder, local.id, bridge, local.left()));
+    let left = OnceLock::new();
+    let leave = async {
+        let cause = local.left(&speaking).await;
+        *left.get_or_init(|| cause)
+    };
+    let carrying = Box::pin(carry(recorder, local.id, bridge, leave));
     let (report, ()) = tokio::join!(carrying, watching);
-    (report, latencies)
+    (report, latencies, left.get().copied())
 }
 
 #[cfg(test)]

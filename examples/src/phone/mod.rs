@@ -34,6 +34,8 @@ mod problem;
 mod store_away;
 mod streams;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod voice;
 
 use std::{future::Future, io, sync::Arc, time::Duration};

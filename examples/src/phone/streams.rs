@@ -33,6 +33,9 @@ const NOTICE: Duration = Duration::from_millis(250);
 /// How long a stream that is over for Twilio may take to end here once it is told to.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
+/// How long the agent may take to say what it is saying before a stream is left to another server.
+const LAST_SENTENCE: Duration = Duration::from_secs(10);
+
 /// How long the store may take to keep how a stream ended before it is answered from what is known here.
 pub(super) const KEEP_LIMIT: Duration = Duration::from_secs(2);
 
@@ -59,6 +62,8 @@ pub(super) struct LocalStream {
     phase: watch::Sender<Phase>,
     inner: Mutex<Inner>,
     leave: CancellationToken,
+    /// All streams have to be left, and there is no time for anything.
+    at_once: CancellationToken,
     /// Twilio says that it is over.
     gone: CancellationToken,
     /// A person has the caller next.
@@ -104,6 +109,7 @@ impl Streams {
             phase: watch::Sender::new(Phase::Expected),
             inner: Mutex::new(Inner { session: Some(session), handle: None, ending: None, answered: false, forget_at }),
             leave: self.leave.child_token(),
+            at_once: self.leave.clone(),
             gone: CancellationToken::new(),
             handed_over: CancellationToken::new(),
         });
@@ -239,20 +245,22 @@ impl LocalStream {
         *self.phase.borrow() == Phase::Running
     }
 
-    /// Resolves with the cause when this server has to leave the stream.
-    pub(super) async fn left(&self) -> &'static str {
+    /// Resolves with the cause when this server has to leave the stream. One that another server can have is left when the
+    /// agent is not `speaking`, within bounds: no other could say the rest of a sentence as it was begun.
+    pub(super) async fn left(&self, speaking: &watch::Sender<bool>) -> &'static str {
+        let mut speaking = speaking.subscribe();
+        let between_sentences = async {
+            self.leave.cancelled().await;
+            let _ = timeout(LAST_SENTENCE, speaking.wait_for(|speaking| !speaking)).await;
+        };
         tokio::select! {
-            () = self.gone.cancelled() => {}
-            () = self.handed_over.cancelled() => {}
-            () = self.leave.cancelled() => {}
+            // All may be so at once: what has become of the caller comes first.
+            biased;
+            () = self.gone.cancelled() => LOST,
+            () = self.handed_over.cancelled() => HANDED_OVER,
+            () = self.at_once.cancelled() => DRAINED,
+            () = between_sentences => DRAINED,
         }
-        self.why_left().unwrap_or(LOST)
-    }
-
-    /// Why this server has to leave the stream, if it has to.
-    pub(super) fn why_left(&self) -> Option<&'static str> {
-        let causes = [(&self.gone, LOST), (&self.handed_over, HANDED_OVER), (&self.leave, DRAINED)];
-        causes.into_iter().find(|(token, _)| token.is_cancelled()).map(|(_, cause)| cause)
     }
 
     /// Waits until it is over here, too: it is over for Twilio. How it ended is known then, and as a rule kept.

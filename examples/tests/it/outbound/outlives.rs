@@ -17,7 +17,7 @@ use call_session::{
 };
 use call_simulator::{
     audio::fixtures::en,
-    openai::{Answer, Script},
+    openai::{Answer, OpenAiSimulator, Script},
     twilio::{CallEnd, CallReport, CallerScript, Cue, Event, PhoneScript},
 };
 use examples::{
@@ -34,7 +34,7 @@ use serde_json::json;
 use tokio::{process::Command, time::timeout};
 use twilio_twiml::sid::CallSid;
 
-use super::world::{PATIENCE, World, all_over, lengthy, new_folder};
+use super::world::{PATIENCE, World, all_over, lengthy, new_folder, talks};
 
 /// Where bookings are written down, and where it is said that they may come to their end.
 pub(super) const FOLDER: &str = "BOOKINGS";
@@ -273,6 +273,48 @@ async fn callers_go_on_talking_when_their_server_is_deployed_anew() {
     go.give();
     let silences = check_all_went_on(&world, &store, &calls).await;
     assert!(silences.iter().all(|silence| *silence < Duration::from_secs(1)), "{silences:?}");
+}
+
+/// The server is told to stop while the agent speaks: it says what it is saying, and the next one goes on.
+#[tokio::test]
+async fn an_answer_is_heard_to_its_end_when_its_server_is_deployed_anew() {
+    let database = throwaway_postgres::Database::create().unwrap();
+    let model = OpenAiSimulator::builder().script(talks()).first_scripts([lengthy()]);
+    let world = World::modelled(database.url().to_owned(), model).await;
+    let store = PostgresStore::connect(database.url()).await.unwrap();
+    let settings = [("MACHINE", "ignore"), ("DRAIN_NOTICE", "0.3")];
+    let mut first = world.serve(0, &settings).await;
+    let speaks = Cue::new();
+    let talk = CallerScript::new()
+        .until_hears(en::AGENT_GREETING)
+        .say(en::CALLER_HOURS)
+        .until_agent_spoke_for(Duration::from_secs(1))
+        .cue(&speaks)
+        .until_hears(en::AGENT_GREETING)
+        .say(en::CALLER_THANKS);
+    let customers = world.customers(&store, [PhoneScript::answers(talk)]).await;
+    let sid = world.start(&customers[0]).await["twilioCallSid"].as_str().unwrap().parse().unwrap();
+    timeout(PATIENCE, speaks.given()).await.unwrap();
+    let _second = world.serve(1, &settings).await;
+    let pid = first.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    assert!(first.wait().await.unwrap().success(), "it stops by itself");
+
+    let report = timeout(PATIENCE, world.twilio.report(&sid)).await.unwrap().unwrap();
+    assert_eq!((report.streams.len(), &report.end), (2, &CallEnd::HungUp), "{}", report.timeline);
+    // What the caller hears between both questions: the answer, and the next server's first words.
+    let [asks, thanks] = &report.caller_speech[..] else { panic!("{}", report.timeline) };
+    let heard: Vec<_> =
+        report.agent_speech.iter().filter(|span| (asks.end..thanks.start).contains(&span.start)).collect();
+    let gaps: Vec<_> = heard.windows(2).map(|spans| spans[1].start.saturating_sub(spans[0].end)).collect();
+    assert!(gaps.iter().all(|gap| *gap < Duration::from_secs(1)), "nobody hears a gap: {gaps:?} {}", report.timeline);
+    all_over(&store, 1).await;
+    let call = store.query(&Query::default()).await.unwrap().calls.remove(0);
+    let session = store.load(call.id).await.unwrap().unwrap();
+    let heard: Vec<_> = session.transcript.iter().map(|line| line.heard.as_str()).collect();
+    let greeting = en::AGENT_GREETING;
+    let spoken = [greeting, en::CALLER_HOURS, en::AGENT_HOURS, greeting, en::CALLER_THANKS, en::AGENT_GOODBYE];
+    assert_eq!(heard, spoken.map(|speech| speech.transcript), "the answer was heard to its end");
 }
 
 #[tokio::test]

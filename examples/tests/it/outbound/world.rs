@@ -14,7 +14,7 @@ use call_session::{
 };
 use call_simulator::{
     audio::fixtures::en,
-    openai::{Answer, OpenAiSimulator, Script, Settings as Manners, Timing},
+    openai::{self, Answer, OpenAiSimulator, Script, Settings as Manners, Timing},
     twilio::{Number, PhoneScript, TwilioSimulator},
 };
 use jiff::Timestamp;
@@ -67,8 +67,12 @@ impl World {
     }
 
     pub(super) async fn talking(database_url: String, script: Script) -> Self {
+        Self::modelled(database_url, OpenAiSimulator::builder().script(script)).await
+    }
+
+    pub(super) async fn modelled(database_url: String, model: openai::Builder) -> Self {
         let manners = Manners::default().with_timing(Timing::brisk());
-        let openai = OpenAiSimulator::builder().script(script).settings(manners).start().await.unwrap();
+        let openai = model.settings(manners).start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let voice_url = format!("{url}/api/twilio/voice").parse().unwrap();
