@@ -515,13 +515,16 @@ async fn what_happens_on_other_calls_is_no_reason_to_load_this_one() {
         let other = new_call(&store).await;
         let mut others = JoinSet::new();
         let theirs = Arc::clone(&store);
-        others.spawn(async move {
-            while busy {
+        let happening = async move {
+            loop {
                 sleep(10 * MS).await;
                 let note = SessionEvent::Noted { text: "busy".into() }.at(Timestamp::UNIX_EPOCH);
                 update(theirs.inner(), other, |_| vec![note.clone()]).await.unwrap();
             }
-        });
+        };
+        if busy {
+            others.spawn(happening);
+        }
         let (runs, told) = yes_after(Arc::clone(&store), Lost::Died, Duration::ZERO).await;
         assert_eq!((runs, told.last().map(String::as_str)), (1, Some("output charged")));
         loads.push(store.loads());

@@ -110,7 +110,7 @@ fn phone(board: Arc<dyn Board>, store: Arc<dyn SessionStore>) -> Phone {
 async fn a_call_that_could_not_be_taken_on_the_board_is_taken_later() {
     let (board, store) = (Arc::new(Refusing { left: AtomicU32::new(3), ..Refusing::default() }), MemoryStore::new());
     let (call, stream, began) = (SessionId::new(), StreamId::new(), tokio::time::Instant::now());
-    let here = SessionEvent::StreamExpected { stream, node: NodeId::new("here") };
+    let here = SessionEvent::StreamExpected { stream };
     let new = NewCall::outbound("+81312345678", "+819012345678");
     store.create(call, Timestamp::now(), new, vec![here.at(Timestamp::now())]).await.unwrap();
     let phone = phone(board.clone(), Arc::new(store));
