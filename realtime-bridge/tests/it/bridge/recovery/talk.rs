@@ -154,6 +154,8 @@ struct Mind<'a> {
     answered: BTreeSet<usize>,
     /// The answer that is being made, or was made last: it, and how many words had been said before it.
     answer: Option<(Answer, usize)>,
+    /// The same of those before it, which the caller may still be hearing.
+    earlier: Vec<(Answer, usize)>,
     speaking: bool,
     /// When all it has said will have been heard.
     sounds_until: Instant,
@@ -178,6 +180,7 @@ impl<'a> Mind<'a> {
             called: BTreeSet::new(),
             answered: BTreeSet::new(),
             answer: None,
+            earlier: Vec::new(),
             speaking: false,
             sounds_until: Instant::now(),
             written: 0,
@@ -228,10 +231,25 @@ impl<'a> Mind<'a> {
             }
             RealtimeCommand::Respond { request, .. } => return self.act(model, Some(request)).await,
             RealtimeCommand::Truncate { item, heard, .. } => {
-                let (answer, from) = self.answer.as_ref().expect("it has said something");
-                assert_eq!(answer.item, item);
+                let cut = self.answer.iter().chain(&self.earlier).find(|(answer, _)| answer.item == item);
+                let (_, from) = cut.expect("it has said this");
                 let words = (heard + self.scene.word / LETTERS).as_nanos() / self.scene.word.as_nanos();
                 self.said = from + usize::try_from(words).unwrap();
+                // An answer that has begun behind it goes on from there, or is called off.
+                if let Some((answer, from)) = &mut self.answer
+                    && answer.item != item
+                {
+                    *from = self.said;
+                }
+            }
+            // It was asked for at the moment in which the caller began to speak: nothing of it is played.
+            RealtimeCommand::Cancel { response, .. } => {
+                let (answer, from) = self.answer.as_ref().expect("it has said something");
+                assert_eq!(Some(&answer.response), response.as_ref());
+                if std::mem::take(&mut self.speaking) {
+                    model.done(answer, ResponseStatus::Cancelled).await;
+                }
+                (self.said, self.next) = (*from, None);
             }
             RealtimeCommand::Append(frame) => return self.listen(model, &frame).await,
             other => panic!("nobody asked for {other:?}"),
@@ -292,7 +310,7 @@ impl<'a> Mind<'a> {
             model.done(&answer, ResponseStatus::Completed).await;
             return false;
         }
-        self.answer = Some((answer, self.said));
+        self.earlier.extend(self.answer.replace((answer, self.said)));
         self.speaking = true;
         self.written = self.said;
         self.next = Some(Instant::now() + 100 * MS);
@@ -499,6 +517,12 @@ async fn a_talk_goes_on_though_the_model_dies_in_each_phase_of_a_turn_twenty_tim
     assert_eq!((told.deaths.len(), told.report.stats.sessions_lost), (20, 20));
     assert_eq!(told.deaths.iter().collect::<BTreeSet<_>>().len(), Phase::ALL.len());
     assert!(told.silence < 2_500 * MS, "the longest silence was {:?}", told.silence);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_begins_as_the_caller_interrupts_the_one_before_it_is_called_off() {
+    let (deaths, connect, word) = (vec![Phase::Tool], 300 * MS, 180 * MS);
+    talk(&Scene { sentences: 14, deaths, least: 3 * S, connect, word, haste: 1 }, bare()).await;
 }
 
 proptest! {
