@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::Recorder;
 use crate::{
     call::{SessionEvent, ToolOutcome, ToolRun},
-    store::{FeedEvent, Position, StoreError},
+    store::{FeedEvent, Position, StoreError, until_told},
 };
 
 /// How long after a recorder began tools of the server before may still run: they outlive their line by five seconds, and
@@ -21,9 +21,6 @@ const ELSEWHERE: Duration = Duration::from_secs(6);
 
 /// The pause after the first failure of the store, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-
-/// How many events of the feed are read at once.
-const FEED: usize = 100;
 
 /// A tool runs once it is written down that it will, on whichever server.
 #[async_trait]
@@ -85,22 +82,13 @@ impl Recorder {
     }
 
     /// Waits until the feed tells that a run has ended. Most of what happens is of others, and no reason to load this call.
-    async fn end_of(&self, key: &str, mut position: Position) {
-        let store = &self.shared.store;
+    async fn end_of(&self, key: &str, position: Position) {
         let ends = |known: &FeedEvent| {
             known.recorded.call == self.shared.call
                 && matches!(&known.recorded.stamped.event, SessionEvent::ToolFinished { key: ended, .. } if ended == key)
         };
-        loop {
-            store.feed_moved(position).await;
-            // How things stand is asked again, and again if the store is away.
-            let Ok(events) = store.read_feed(position, FEED).await else { return };
-            if events.iter().any(ends) {
-                return;
-            }
-            // It may come early.
-            position = events.last().map_or(position, |event| event.position);
-        }
+        // How things stand is asked again then, and again if the store is away.
+        let _ = until_told(&*self.shared.store, position, ends).await;
     }
 }
 

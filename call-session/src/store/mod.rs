@@ -29,6 +29,7 @@ use async_trait::async_trait;
 pub use error::{CommitError, StoreError};
 use jiff::Timestamp;
 pub use news::news_of;
+pub(crate) use news::until_told;
 pub use query::{Page, Query};
 use serde::{Deserialize, Serialize};
 use twilio_twiml::sid::CallSid;

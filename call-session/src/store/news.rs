@@ -1,6 +1,6 @@
 //! Waiting for something of one call.
 
-use super::{Position, SessionStore, StoreError};
+use super::{FeedEvent, Position, SessionStore, StoreError};
 use crate::id::SessionId;
 
 /// How many events of the feed are looked at at once.
@@ -33,7 +33,16 @@ const FEED: usize = 100;
 pub async fn news_of<S: SessionStore + ?Sized>(
     store: &S,
     call: SessionId,
+    after: Position,
+) -> Result<Position, StoreError> {
+    until_told(store, after, |event| event.recorded.call == call).await
+}
+
+/// Waits for an event of a kind. Gives the position behind what was read.
+pub(crate) async fn until_told<S: SessionStore + ?Sized>(
+    store: &S,
     mut after: Position,
+    wanted: impl Fn(&FeedEvent) -> bool,
 ) -> Result<Position, StoreError> {
     loop {
         store.feed_moved(after).await;
@@ -41,7 +50,7 @@ pub async fn news_of<S: SessionStore + ?Sized>(
         let events = store.read_feed(after, FEED).await?;
         let Some(last) = events.last() else { continue };
         after = last.position;
-        if events.iter().any(|event| event.recorded.call == call) {
+        if events.iter().any(&wanted) {
             return Ok(after);
         }
     }
